@@ -1,0 +1,1 @@
+"""One file a dialect: how one family of sources words its attributes."""

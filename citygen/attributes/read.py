@@ -1,0 +1,182 @@
+"""
+Raw tile table -> canonical attributes with provenance, and findings for what was unreadable, contradictory or guessed.
+
+Heights come from the rules of ``rules/`` in their order: a total height, an eave height, storeys, a marked default.
+Contradictions are settled so that a body of positive height always remains, each with a finding that shows the values:
+
+1. Total or eave height 0: not given (``height_zero``, a note). With storeys and no other height beside it the two
+   contradict each other and the storeys count (``height_contradiction``).
+2. Eave above the top: the top counts, the eave is dropped.
+3. Underside (``min_height``, else ``min_level`` x storey height) at or above the known height: the height counts, the
+   building starts at the ground. A guessed height is instead lifted above the underside, without a contradiction.
+4. Eave below the underside, with a top above it: the eave is dropped.
+5. More than one storey, each lower than ``MIN_STOREY_M`` under the given height: the height counts; nobody can stand
+   in such a storey, so one of the two is wrong.
+6. Underground by its own ``location``: built as if it stood on the ground (``underground``).
+
+Roof shape, height, angle and levels are handed on as given: what they mean together is for the roof to judge.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.attributes.classes import storey_heights
+from citygen.attributes.keys import MIN_BODY_M
+from citygen.attributes.options import AttributeOptions
+from citygen.attributes.parsed import Parsed, parse_table
+from citygen.attributes.rule import Evidence, rules_in_order, unknown_heights
+from citygen.model.attributes import Attributes
+from citygen.outcome import Finding, reason
+
+MIN_STOREY_M = 1.5
+"""Nobody can stand in a lower storey: height and storeys of such a building contradict each other."""
+
+ATTRIBUTE_UNREAD = reason(
+    "attribute_unread", "degraded", "A value could not be read or is not plausible; it counts as not given."
+)
+HEIGHT_ZERO = reason("height_zero", "ok", "The source gives a height of zero, which stands for 'not known'.")
+HEIGHT_CONTRADICTION = reason(
+    "height_contradiction", "degraded", "Heights or storeys contradict each other; the written order of trust decided."
+)
+UNDERGROUND = reason(
+    "underground", "degraded", "The source says that it lies underground; it was built as if it stood on the ground."
+)
+
+
+def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions) -> tuple[Attributes, list[Finding]]:
+    """
+    Turn the raw columns of a tile into canonical attributes.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        n rows; raw columns of one or several sources (null where a source has no such column), and a string column
+        'dialect' that names each row's dialect. Not modified.
+    area_m2 : (n,) float64
+        Floor area of each outline, for default heights.
+    options : AttributeOptions
+        The user's.
+
+    Returns
+    -------
+    attributes : Attributes
+        One entry a row; a height in every row.
+    findings : list of Finding
+        At most one a code and row: 'attribute_unread', 'height_zero', 'height_default', 'height_contradiction',
+        'underground'. Details are untrusted text.
+
+    Raises
+    ------
+    ConfigError
+        When a row names an unknown dialect.
+    ValueError
+        When ``area_m2`` has another length than the table.
+
+    Examples
+    --------
+    >>> table = pa.table({"height": ["40'", None], "building:levels": [None, "3"], "dialect": ["osm", "osm"]})
+    >>> attributes, _ = read_attributes(table, np.array([80.0, 80.0]), AttributeOptions())
+    >>> attributes.height_m.round(3).tolist(), attributes.eave_height_m.tolist(), attributes.height_from.tolist()
+    ([12.192, nan], [nan, 9.0], ['height', 'levels'])
+    """
+    if len(area_m2) != table.num_rows:
+        raise ValueError(f"{len(area_m2)} areas for {table.num_rows} rows")
+    parsed = parse_table(table, options)
+    storey = storey_heights(parsed.class_name, options.storey_height_m)
+    floors = np.where(np.isnan(parsed.min_level), 0.0, parsed.min_level) * storey
+    underside = np.where(np.isnan(parsed.min_height_m), floors, parsed.min_height_m)
+    evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options)
+    height, eave, height_from, notes = _apply_rules(evidence)
+    eave, underside, clashes = _settle(parsed, height, eave, underside)
+    attributes = Attributes(
+        height_m=height,
+        eave_height_m=eave,
+        min_height_m=underside,
+        height_from=height_from,
+        levels=parsed.levels,
+        roof_levels=parsed.roof_levels,
+        roof_shape=parsed.roof_shape,
+        roof_height_m=parsed.roof_height_m,
+        roof_angle_deg=parsed.roof_angle_deg,
+        roof_direction_deg=parsed.roof_direction_deg,
+        roof_direction_is_named=parsed.roof_direction_is_named,
+        roof_orientation=parsed.roof_orientation,
+        class_name=parsed.class_name,
+        is_part=parsed.is_part,
+        part_hint=parsed.part_hint,
+        wall_colour=parsed.wall_colour,
+        roof_colour=parsed.roof_colour,
+    )
+    zero = parsed.height_is_zero & ~_zero_with_storeys(parsed)
+    findings = [
+        _of_texts(parsed.unread, ATTRIBUTE_UNREAD),
+        Finding(np.flatnonzero(zero), HEIGHT_ZERO),
+        *notes,
+        _of_texts(clashes, HEIGHT_CONTRADICTION),
+        Finding(np.flatnonzero(parsed.location == "underground"), UNDERGROUND),
+    ]
+    return attributes, [finding for finding in findings if len(finding.rows)]
+
+
+def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Objects, list[Finding]]:
+    """Run the rules in order: height, eave, which rule decided, and the rules' notes."""
+    n = len(evidence.parsed)
+    height, eave = unknown_heights(n), unknown_heights(n)
+    height_from: Objects = np.full(n, "", dtype=object)
+    still_open = np.ones(n, dtype=np.bool_)
+    notes: list[Finding] = []
+    for rule in rules_in_order():
+        decision = rule.decide(evidence, still_open.copy())
+        decided = still_open & ~(np.isnan(decision.height_m) & np.isnan(decision.eave_height_m))
+        height[decided] = decision.height_m[decided]
+        eave[decided] = decision.eave_height_m[decided]
+        height_from[decided] = rule.name
+        still_open &= ~decided
+        if rule.note:
+            rows = np.flatnonzero(decided)
+            notes.append(
+                Finding(rows, rule.note, None if decision.details is None else decision.details[rows].tolist())
+            )
+        if not still_open.any():
+            break
+    return height, eave, height_from, notes
+
+
+def _settle(parsed: Parsed, height: Float64, eave: Float64, underside: Float64) -> tuple[Float64, Float64, Objects]:
+    """Settle the contradictions of the module's list: eave, underside, and a text a row ('' where none)."""
+    clashes: Objects = np.full(len(height), "", dtype=object)
+    top = np.where(np.isnan(height), eave, height)
+    _note(clashes, _zero_with_storeys(parsed), "height=0 with levels={}", parsed.levels)
+    too_high = eave > height
+    _note(clashes, too_high, "eave_height={} above height={}", eave, height)
+    eave = np.where(too_high, np.nan, eave)
+    buried = underside > top - MIN_BODY_M
+    _note(clashes, buried, "underside={} not below height={}", underside, top)
+    underside = np.where(buried, 0.0, underside)
+    hanging = (eave < underside) & ~np.isnan(height)
+    _note(clashes, hanging, "eave_height={} below underside={}", eave, underside)
+    eave = np.where(hanging, np.nan, eave)
+    given = np.where(np.isnan(parsed.eave_height_m), parsed.height_m, parsed.eave_height_m)
+    thin = (parsed.levels > 1) & (given < parsed.levels * MIN_STOREY_M)
+    _note(clashes, thin, "height={} with levels={}", given, parsed.levels)
+    return eave, underside, clashes
+
+
+def _zero_with_storeys(parsed: Parsed) -> Bool:
+    """Say where the only height given is zero, but storeys are given too."""
+    nothing = np.isnan(parsed.height_m) & np.isnan(parsed.eave_height_m)
+    return parsed.height_is_zero & nothing & (parsed.levels > 0)
+
+
+def _note(texts: Objects, rows: Bool, template: str, *values: Float64) -> None:
+    """Add a text with some values to some rows of a column that the caller made."""
+    for row in np.flatnonzero(rows).tolist():
+        text = template.format(*(f"{column[row]:.10g}" for column in values))
+        texts[row] = f"{texts[row]}; {text}" if texts[row] else text
+
+
+def _of_texts(texts: Objects, code: str) -> Finding:
+    """Make a finding of the rows that have a text."""
+    rows: Int64 = np.flatnonzero(texts != "")
+    return Finding(rows, code, texts[rows].tolist())

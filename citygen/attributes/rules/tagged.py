@@ -1,0 +1,21 @@
+"""
+A total height in the source -> the height of the building.
+
+OSM Key:height: from the ground to the top of the roof. An eave height beside it is kept.
+"""
+
+import numpy as np
+
+from citygen.arraytypes import Bool
+from citygen.attributes.rule import HEIGHT_RULES, Decision, Evidence, HeightRule
+
+
+def decide(evidence: Evidence, _still_open: Bool) -> Decision:
+    """Take the total height, and the eave height where both are given."""
+    total = evidence.parsed.height_m
+    return Decision(total, np.where(np.isnan(total), np.nan, evidence.parsed.eave_height_m))
+
+
+HEIGHT_RULES.register(
+    "height", HeightRule("height", order=100, text="The source gives the height of the roof top.", decide=decide)
+)

@@ -1,0 +1,181 @@
+"""``citygen build``: options to a config, one run, a summary on stdout, an exit code."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+_FILE = "citygen.toml"
+
+
+@click.command()
+@click.option("--aoi", metavar="FILE|W,S,E,N", help="Area of interest. Default: everything in the footprints.")
+@click.option(
+    "--buildings",
+    multiple=True,
+    metavar="SRC",
+    help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet.",
+)
+@click.option("--dem", multiple=True, metavar="SRC", help="DEM raster (repeatable; the first with data wins).")
+@click.option("-o", "--out", metavar="DIR", help="Output folder. Default: out.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False),
+    help=f"Options in TOML. Default: {_FILE} here, if there is one.",
+)
+@click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
+@click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
+@click.option("--layer", metavar="NAME", help="Layer of a file that holds several.")
+@click.option("--id-column", metavar="NAME", help="Column of the footprints' ids.")
+@click.option(
+    "--map",
+    "map",
+    multiple=True,
+    metavar="KEY=COLUMN",
+    help="A source's own column name, e.g. height=HAUTEUR (repeatable).",
+)
+@click.option("--dialect", metavar="NAME", help="How the source words its attributes. Default: recognised.")
+@click.option(
+    "--grid", metavar="GRID", help="metric:SIZE, WebMercatorQuad:16 or any TileMatrixSet:ZOOM. Default: metric:500."
+)
+@click.option("--format", "format", metavar="NAMES", help="Output formats, comma separated. Default: glb,3dtiles.")
+@click.option("--ground-z", type=float, metavar="M", help="Ground height where no DEM has one.")
+@click.option("--geoid-offset", type=float, metavar="M", help="Added to DEM heights to make them ellipsoidal.")
+@click.option("--storey-height", type=float, metavar="M", help="Metres a storey. Default: 3.")
+@click.option(
+    "--default-height", type=float, metavar="M", help="Eave height where nothing is known. Default: by class and area."
+)
+@click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
+@click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
+@click.option(
+    "--resume/--no-resume", default=None, help="Go on with an interrupted run of the same inputs. Default: yes."
+)
+@click.option("--overwrite", is_flag=True, default=None, help="Replace an earlier run in the output folder.")
+@click.option("--allow-rejected", is_flag=True, default=None, help="Exit 0 even when footprints were rejected.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-v", "--verbose", count=True, help="More messages (twice: debugging).")
+def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, **given: Any) -> int:  # noqa: ANN401
+    """
+    Build a city from footprints and a DEM.
+
+    With no --buildings and --dem they come from citygen.toml here, else from the bundled sample when the AOI lies in it.
+
+    Exit codes: 0 done, 1 the run failed, 2 wrong usage or unreadable input, 3 done with rejected footprints, 130 interrupted.
+    """
+    from citygen.config import make_config
+    from citygen.engine.run import run
+
+    if verbose:
+        logging.getLogger().setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    values = {name: (list(v) or None if isinstance(v, tuple) else v) for name, v in given.items()}
+    file = Path(config_file) if config_file else Path(_FILE) if Path(_FILE).is_file() else None
+    config = make_config(values, file=file, environment=os.environ)
+    config = _with_sample(config)
+    outcome = run(config, progress=_silent if quiet else _Progress())
+    if as_json:
+        click.echo(json.dumps(outcome.report, indent=1, ensure_ascii=False))
+    else:
+        click.echo(summary(outcome.report, str(outcome.out), preview=config.preview))
+    return 3 if outcome.report["outcomes"]["rejected"] and not config.allow_rejected else 0
+
+
+def _with_sample(config: Any) -> Any:  # noqa: ANN401
+    """Take the bundled sample when nothing names footprints or a DEM and the area lies in it."""
+    if config.buildings or config.dem or config.aoi is None:
+        return config
+    from citygen.sample.write import bundled_sample
+    from citygen.sources.aoi import read_aoi
+
+    sample = bundled_sample()
+    inside = read_aoi(str(sample.aoi)).geometry.intersects(read_aoi(config.aoi).geometry)
+    if not inside:
+        return config
+    return config.model_copy(update={"buildings": (str(sample.buildings),), "dem": (str(sample.dem),)})
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+class _Progress:
+    """A bar on a terminal, a line every few seconds in a log; always on stderr."""
+
+    _NAMES = {
+        "plan": "reading footprints",
+        "tiles": "building",
+        "preview": "drawing the preview",
+        "finish": "writing the catalogue",
+    }
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.task: Any = None
+        self.said = 0.0
+        self.stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            self._show(stage, done, total)
+            return
+        now = time.monotonic()
+        if stage != self.stage or now - self.said >= 10 or (total and done == total):
+            self.stage, self.said = stage, now
+            counted = f" {done}/{total}" if total else ""
+            click.echo(f"{self._NAMES[stage]}{counted}", err=True)
+
+    def _show(self, stage: str, done: int, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self.bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task("", total=None)
+        self.bar.update(self.task, description=self._NAMES[stage], completed=done, total=total or None)
+        if stage == "finish":
+            self.bar.stop()
+
+
+def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
+    """
+    Put a report in a few lines for people.
+
+    Parameters
+    ----------
+    report : dict
+        What ``report.json`` holds.
+    out : str
+        Output folder.
+    preview : bool
+        Whether a picture was written.
+
+    Returns
+    -------
+    str
+        Lines without a final newline.
+    """
+    counts = report["outcomes"]
+    lines = [
+        f"{report['footprints']} footprints: {counts['ok']} ok, {counts['degraded']} degraded, {counts['rejected']} rejected"
+    ]
+    lines += [f"  {entry['count']:>7}  {code}: {entry['meaning']}" for code, entry in report["reasons"].items()]
+    heights = ", ".join(f"{n} {name}" for name, n in report["heights_from"].items())
+    lines.append(f"heights from: {heights or 'none'}")
+    lines.append(f"roofs: {', '.join(f'{n} {name}' for name, n in report['roofs'].items()) or 'none'}")
+    size = report["tile_bytes"] / 1e6
+    lines.append(
+        f"{report['tiles']} tiles, {report['triangles']} triangles, {size:.1f} MB in {report['seconds'].get('total', 0):.1f} s"
+    )
+    lines.append(f"vertical: {report['vertical']['assumed']}")
+    names = ["tileset.json", "buildings.parquet", "report.json", *(["preview.png"] if preview else [])]
+    lines.append(f"wrote {out}/: {', '.join(names)}")
+    return "\n".join(lines)

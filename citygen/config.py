@@ -1,0 +1,173 @@
+"""
+Options of a build, checked in one place: command line over environment (``CITYGEN_*``) over file over default.
+
+Every option of ``citygen build`` is a field here; names in ``citygen.toml`` are the same with underscores.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from citygen.errors import ConfigError, InputError
+
+
+def _listed(value: object) -> object:
+    """Accept one value, a comma list or a list."""
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part]
+    return [value] if isinstance(value, os.PathLike) else value
+
+
+def _mapped(value: object) -> object:
+    """Accept ``{"height": "HAUTEUR"}`` or ``["height=HAUTEUR", ...]``."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, list | tuple):
+        pairs = [str(item).partition("=") for item in value]
+        broken = [name for name, sign, column in pairs if not (name and sign and column)]
+        if broken:
+            raise ValueError(f"{broken[0]!r} is not of the form height=COLUMN")
+        return {name.strip(): column.strip() for name, _, column in pairs}
+    return value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class BuildConfig(BaseModel):
+    """Options of one build; frozen, every field validated, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aoi: str | None = Field(None, description="Area of interest: a vector file, or 'W,S,E,N' in degrees. Default: all.")
+    buildings: Words = Field((), description="Footprint sources, the first wins a name.")
+    dem: Words = Field((), description="DEM rasters, the first with data wins.")
+    out: str = Field("out", description="Output folder.")
+    crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
+    source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
+    dem_crs: str | None = Field(None, description="CRS of DEM files that do not say theirs.")
+    layer: str | None = Field(None, description="Layer to read where a file holds several.")
+    id_column: str | None = Field(None, description="Column that holds the footprints' ids.")
+    map: Annotated[dict[str, str], BeforeValidator(_mapped)] = Field(
+        default_factory=dict, description="Own column names: height=HAUTEUR."
+    )
+    dialect: str | None = Field(None, description="How the source words its attributes. Default: recognised.")
+    grid: str = Field(
+        "metric:500", description="metric:SIZE, a TileMatrixSet and zoom (WebMercatorQuad:16), FILE.json:ZOOM."
+    )
+    format: Words = Field(("glb", "3dtiles"), description="Output formats.")
+    ground_z: float | None = Field(None, ge=-1000, le=10000, description="Ground height where no DEM has one, metres.")
+    geoid_offset: float = Field(
+        0.0, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
+    )
+    storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
+    default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    preview: bool = Field(False, description="Write preview.png.")
+    workers: int = Field(1, ge=1, le=1024, description="Processes.")
+    resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")
+    overwrite: bool = Field(False, description="Replace an earlier run in the output folder.")
+    allow_rejected: bool = Field(False, description="Exit 0 even when footprints were rejected.")
+
+    def result_options(self) -> dict[str, Any]:
+        """Return the options that change the result, in a stable order: what a tile's stamp is made of."""
+        aside = {"out", "workers", "resume", "overwrite", "allow_rejected", "preview", "buildings", "dem", "aoi"}
+        return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in aside}
+
+
+OptionSource = Literal["default", "file", "environment", "command line"]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """
+    Read ``[build]`` of a TOML file; paths in it are relative to its folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Usually ``citygen.toml``.
+
+    Returns
+    -------
+    dict
+        Raw values, not yet validated.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, not TOML, or has other tables than ``[build]``.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    strange = sorted(set(document) - {"build"})
+    if strange:
+        raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")
+    values = dict(document.get("build", {}))
+    for name in ("buildings", "dem"):
+        if name in values:
+            listed = values[name] if isinstance(values[name], list) else [values[name]]
+            values[name] = [_beside(path, item) for item in listed]
+    for name in ("aoi", "out"):
+        if isinstance(values.get(name), str):
+            values[name] = _beside(path, values[name])
+    return values
+
+
+def _beside(config: Path, value: object) -> object:
+    """Resolve a relative path against the config file's folder; leave texts that name no file (a bbox, a URL)."""
+    if (
+        not isinstance(value, str)
+        or "://" in value
+        or value.replace(",", "").replace(".", "").replace("-", "").isdigit()
+    ):
+        return value
+    return str(config.parent / value) if not Path(value).is_absolute() else value
+
+
+def make_config(
+    given: Mapping[str, Any], *, file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> BuildConfig:
+    """
+    Merge options of all sources and check them.
+
+    Parameters
+    ----------
+    given : mapping
+        From the caller (command line or notebook); None values are not given.
+    file : pathlib.Path, optional
+        A config file.
+    environment : mapping, optional
+        ``CITYGEN_NAME`` variables; default: none are read.
+
+    Returns
+    -------
+    BuildConfig
+
+    Raises
+    ------
+    ConfigError
+        Naming every wrong option at once.
+    InputError
+        When the file cannot be used.
+    """
+    merged: dict[str, Any] = read_config(file) if file is not None else {}
+    for name in BuildConfig.model_fields:
+        value = (environment or {}).get(f"CITYGEN_{name.upper()}")
+        if value is not None:
+            merged[name] = value
+    merged.update({name: value for name, value in given.items() if value is not None})
+    try:
+        return BuildConfig.model_validate(merged)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"][:1])
+            lines.append(f"{name}: {item['msg'].removeprefix('Value error, ')} (got {str(item['input'])[:80]!r})")
+        raise ConfigError("; ".join(lines)) from error

@@ -1,0 +1,1 @@
+"""Where tile jobs run: in this process, or in a pool of spawned ones under a supervisor."""

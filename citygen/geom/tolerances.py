@@ -1,0 +1,43 @@
+"""Every tolerance of the geometry, with its unit and its reason. Absolute and per building, never relative to a tile."""
+
+MIN_EDGE_M = 1e-3
+"""m. Vertices closer than this are one vertex: a millimetre is below every survey and above every rounding."""
+
+COLLINEAR_M = 1e-3
+"""m. A vertex this near the chord of its neighbours is dropped (T-points of party walls, densified outlines)."""
+
+PINCH_M = 1e-4
+"""m. Rings of one polygon nearer to each other than this touch: they are opened, or four walls would share an edge."""
+
+OPEN_M = 1e-3
+"""m. By how much a touching outline is drawn in (mitred) to open it: the least that a float32 tile can show."""
+
+ON_LINE_M = 1e-4
+"""m. A vertex this near a break line of a roof lies on it; the roof stays planar to the slope times this."""
+
+STEP_SHIFT_M = 4e-3
+"""m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it."""
+
+PERTURB_M = 3e-4
+"""m. First shift of break lines when a cut fails; doubled with each try (DESIGN, promise 2: sub-millimetre first)."""
+
+PLANAR_M = 1e-3
+"""m. Largest distance of a face's vertex from the face's plane (DESIGN, promise 2)."""
+
+MIN_FACE_M2 = 1e-9
+"""m2. A face of less area has no normal in float32."""
+
+MIN_WALL_M = 0.01
+"""m. Least wall below a roof, so that floor and eave never share an edge (roof-only parts: spires, canopies)."""
+
+MIN_AREA_M2 = 0.01
+"""m2. Smaller footprints are digitising residue: rejected."""
+
+MIN_WIDTH_M = 0.004
+"""m. Twice the area over the perimeter: narrower footprints are slivers: rejected."""
+
+MAX_AREA_M2 = 25e6
+"""m2. Larger footprints are not buildings (the largest roofs on Earth are below 2 km2): rejected."""
+
+TILING_AREA_REL = 1e-9
+"""Relative. Roof faces, projected, tile the outline to this share of its area."""

@@ -1,0 +1,150 @@
+"""
+Path of a raster to an open GDAL dataset, safely: the driver comes from a short list, by content.
+
+GeoTIFF (COG, BigTIFF), ESRI ASCII grid and SRTM ``.hgt``. A VRT is refused under any name (it can open other files and
+links); so is what is not a plain local file. GDAL looks at no neighbour of the file and writes none.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from citygen.errors import InputError
+
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_GRID = re.compile(rb"\s*(ncols|nrows|xllcorner|xllcenter|yllcorner|yllcenter|cellsize|dx|dy)\s", re.IGNORECASE)
+_HGT = re.compile(r"[ns]\d\d[ew]\d\d\d.*\.hgt$", re.IGNORECASE)
+_HGT_BYTES = tuple(2 * columns * rows for columns, rows in ((1201, 1201), (3601, 3601), (1801, 3601), (7201, 7201)))
+_GDAL = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr, .msk beside it is looked at
+    "GDAL_PAM_ENABLED": "NO",  # and none is written
+    "GDAL_CACHEMAX": 64,  # MB; the windows that are read are never read twice
+}
+KNOWN = "GeoTIFF, ESRI ASCII grid (.asc) and SRTM .hgt"
+_TIFF_BLOCKS = 4096  # blocks of a TIFF whose place in the file is checked
+
+
+def local_file(path: str | Path) -> Path:
+    """
+    Return the absolute path of a plain local file.
+
+    Raises
+    ------
+    InputError
+        For a URL, a GDAL virtual path, a folder, or nothing there.
+    """
+    text = str(path)
+    if "://" in text or text.replace("\\", "/").lower().startswith("/vsi"):
+        raise InputError(f"DEM {text}: links and GDAL virtual paths are not opened; give a local file")
+    found = Path(path).absolute()
+    if not found.exists():
+        raise InputError(f"DEM {text}: no such file")
+    if not found.is_file():
+        raise InputError(f"DEM {text}: not a file; give the rasters themselves")
+    return found
+
+
+def driver_of(path: Path) -> str:
+    """
+    Return the GDAL driver that a file's content asks for.
+
+    Raises
+    ------
+    InputError
+        When it is none of the list.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(2048)
+    except OSError as error:
+        raise InputError(f"DEM {path}: cannot be read: {error.strerror}") from error
+    if head.startswith(_TIFF):
+        return "GTiff"
+    if b"<VRTDataset" in head or b"<GDALTileIndexDataset" in head:
+        raise InputError(f"DEM {path}: a GDAL VRT only points at other files; give those rasters themselves")
+    if _GRID.match(head):
+        return "AAIGrid"
+    if _HGT.match(path.name):
+        if path.stat().st_size in _HGT_BYTES:
+            return "SRTMHGT"
+        raise InputError(f"DEM {path}: {path.stat().st_size} bytes is not the size of an SRTM .hgt file; is it whole?")
+    raise InputError(f"DEM {path}: not a raster that can be read here ({KNOWN})")
+
+
+@contextmanager
+def opened(path: str | Path, driver: str) -> Iterator[Any]:
+    """
+    Open a raster with one driver for the time of a ``with`` block.
+
+    Parameters
+    ----------
+    path : str or Path
+        Absolute, as ``local_file`` gives it.
+    driver : str
+        As ``driver_of`` gives it.
+
+    Yields
+    ------
+    rasterio.io.DatasetReader
+        Open for reading.
+
+    Raises
+    ------
+    InputError
+        When GDAL cannot open it, or a read in the block fails.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    with rasterio.Env(**_GDAL), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said by ``open_dem`` in its own words
+        try:
+            with rasterio.open(Path(path), driver=driver, sharing=False) as dataset:
+                yield dataset
+        except RasterioError as error:
+            raise InputError(f"DEM {path}: damaged or cut short: {_one_line(error)}") from error
+
+
+def check_whole(dataset: Any, path: Path) -> None:
+    """
+    See that the last bytes a raster speaks of are there.
+
+    Parameters
+    ----------
+    dataset : rasterio.io.DatasetReader
+        Open.
+    path : Path
+        Its file.
+
+    Raises
+    ------
+    InputError
+        When the file is shorter than its own index says, or its last row cannot be read.
+    """
+    import rasterio
+    from rasterio.windows import Window
+
+    if dataset.driver != "GTiff":
+        try:
+            dataset.read(1, window=Window(0, dataset.height - 1, 1, 1))
+        except rasterio.errors.RasterioError as error:
+            raise InputError(f"DEM {path}: damaged or cut short: {_one_line(error)}") from error
+        return
+    size = path.stat().st_size
+    rows, columns = dataset.block_shapes[0]
+    down, across = -(-dataset.height // rows), -(-dataset.width // columns)
+    step = max(1, -(-down * across // _TIFF_BLOCKS))
+    for k in {*range(0, down * across, step), down * across - 1}:
+        name = f"{k % across}_{k // across}"
+        offset = dataset.get_tag_item(f"BLOCK_OFFSET_{name}", "TIFF", bidx=1)
+        length = dataset.get_tag_item(f"BLOCK_SIZE_{name}", "TIFF", bidx=1)
+        if offset and length and int(offset) + int(length) > size:
+            raise InputError(f"DEM {path}: cut short: its cells run to byte {int(offset) + int(length)} of {size}")
+
+
+def _one_line(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split())

@@ -1,0 +1,63 @@
+"""Plan and solids of a tile to the numbers and words of its catalogue rows."""
+
+import numpy as np
+
+from citygen.arraytypes import Float64
+from citygen.buildings.repair import Footprints
+from citygen.catalogue.records import Built
+from citygen.model.attributes import Attributes
+from citygen.model.meshes import ROOF, WALL
+from citygen.pipeline.shaping import Shaped
+from citygen.roofs.plan import RoofPlan
+from citygen.solids.certify import surface_areas, volumes
+
+
+def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, shaped: Shaped, datum: Float64) -> Built:
+    """
+    Measure what was built.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        n rows.
+    attributes : Attributes
+        Of the same rows.
+    plan : RoofPlan
+        Of the same rows.
+    shaped : Shaped
+        The solids; rows without one are not present in the result.
+    datum : (n,) float64
+        Ground datum of each row.
+
+    Returns
+    -------
+    Built
+        Heights in the DEM's vertical datum; volume and areas summed over a row's solids.
+    """
+    n = len(datum)
+    meshes = shaped.meshes
+    row = meshes.solid_row
+    areas = surface_areas(meshes)
+
+    def total(values: Float64) -> Float64:
+        return np.bincount(row, weights=values, minlength=n)
+
+    names = np.array([s.name for s in plan.shapes], dtype=object)
+    numbers = {
+        "ground_z": datum,
+        "base_z": plan.base_z,
+        "eave_z": np.where(shaped.flattened, plan.top_z, plan.eave_z),
+        "ridge_z": plan.top_z,
+        "height_m": plan.top_z - datum,
+        "roof_area_m2": total(areas[ROOF]),
+        "wall_area_m2": total(areas[WALL]),
+        "footprint_area_m2": footprints.area_m2,
+        "volume_m3": total(volumes(meshes)),
+    }
+    words = {
+        "height_from": attributes.height_from,
+        "roof_asked": attributes.roof_shape,
+        "roof_shape": np.where(shaped.flattened, "flat", names[plan.shape]),
+        "roof_from": np.where(shaped.flattened, "default", plan.roof_from),
+    }
+    return Built(np.bincount(row, minlength=n) > 0, numbers, words)

@@ -1,0 +1,177 @@
+"""Finished tiles to the files over all of them: catalogue, tileset, report."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from citygen.catalogue.records import rejected_rows, write_catalogue
+from citygen.config import BuildConfig
+from citygen.formats.base import FORMATS, TileEntry, write_whole
+from citygen.geom.geodesy import transformer
+from citygen.log import get_logger
+from citygen.outcome import OUTCOMES, known_reasons
+from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.state import State
+from citygen.tiling.base import Grid
+from citygen.version import __version__
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    Counts over all catalogue rows.
+
+    Attributes
+    ----------
+    outcomes, reasons, heights, roofs : Counter
+        Rows by outcome, reason, height provenance and built roof shape.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    heights: Counter[str] = field(default_factory=Counter)
+    roofs: Counter[str] = field(default_factory=Counter)
+    volume_m3: float = 0.0
+
+    def add(self, table: pa.Table) -> None:
+        """Count a table's rows."""
+        for counter, name in ((self.outcomes, "outcome"), (self.heights, "height_from"), (self.roofs, "roof_shape")):
+            for item in pc.value_counts(table[name].drop_null()).to_pylist():
+                counter[item["values"]] += item["counts"]
+        for item in pc.value_counts(pc.list_flatten(table["reasons"])).to_pylist():
+            self.reasons[item["values"]] += item["counts"]
+        self.volume_m3 += pc.sum(table["volume_m3"].drop_null()).as_py() or 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows counted."""
+        return sum(self.outcomes.values())
+
+
+def finish(
+    config: BuildConfig, inputs: Inputs, state: State, unplaced: Sequence[pa.Table], counts: dict[str, Any]
+) -> tuple[Tally, dict[str, Any]]:
+    """
+    Write ``buildings.parquet``, the formats' own files over all tiles, and ``report.json``.
+
+    Parameters
+    ----------
+    config : BuildConfig
+        Options.
+    inputs : Inputs
+        Opened inputs.
+    state : State
+        Holds a record for each finished tile.
+    unplaced : sequence of pyarrow.Table
+        Rows without a place.
+    counts : dict
+        Rows read and outside, and seconds by stage; goes into the report.
+
+    Returns
+    -------
+    Tally
+        Of all rows.
+    report : dict
+        What ``report.json`` holds.
+    """
+    out = Path(config.out)
+    tally = Tally()
+    entries: list[TileEntry] = []
+    totals = Counter[str]()
+
+    def tables() -> Iterable[pa.Table]:
+        for records, entry, numbers in state.records():
+            tally.add(records)
+            totals.update(numbers)
+            if entry is not None:
+                entries.append(entry)
+            yield records
+        if unplaced:
+            lost = rejected_rows(pa.concat_tables(unplaced))
+            tally.add(lost)
+            yield lost
+
+    write_catalogue(out / "buildings.parquet", iter(tables()), inputs.crs, None)
+    size = tile_size_m(inputs.grid)
+    for name in inputs.formats:
+        kind = FORMATS[name]
+        if kind.finish is not None:
+            for path, data in sorted(kind.finish(entries, size).items()):
+                write_whole(out / path, data)
+    report = _report(config, inputs, tally, totals, {**counts, "tiles": len(entries)})
+    write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+    return tally, report
+
+
+def tile_size_m(grid: Grid) -> float:
+    """Return roughly how long a tile's edge is on the ground, metres."""
+    import pyproj
+
+    west, south, east, north = grid.bounds(*[int(k[0]) for k in grid.keys(*_centre())])
+    crs = pyproj.CRS.from_user_input(grid.crs)
+    factor = 111_320.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
+    return float(max(east - west, north - south) * factor)
+
+
+def _centre() -> tuple[Any, Any]:
+    import numpy as np
+
+    return np.zeros(1), np.zeros(1)
+
+
+def _report(
+    config: BuildConfig, inputs: Inputs, tally: Tally, totals: Counter[str], counts: dict[str, Any]
+) -> dict[str, Any]:
+    """Put together the report: what was asked, what came of it, from what, by what."""
+    sentences = {r.code: r.sentence for r in known_reasons()}
+    seconds = counts.pop("seconds", {})
+    return {
+        "citygen": __version__,
+        "footprints": tally.rows,
+        "outcomes": {name: tally.outcomes.get(name, 0) for name in OUTCOMES},
+        "reasons": {code: {"count": n, "meaning": sentences[code]} for code, n in sorted(tally.reasons.items())},
+        "heights_from": dict(sorted(tally.heights.items())),
+        "roofs": dict(sorted(tally.roofs.items())),
+        "volume_m3": round(tally.volume_m3, 3),
+        "rows_read": counts["read"],
+        "rows_outside_aoi": counts["outside"],
+        "tiles": counts["tiles"],
+        "triangles": totals["triangles"],
+        "tile_bytes": totals["bytes"],
+        "crs": inputs.crs,
+        "vertical": {
+            "datum": "that of the DEM" if inputs.dem is not None else "level ground",
+            "geoid_offset_m": config.geoid_offset,
+            "assumed": "heights plus the geoid offset are taken as ellipsoidal (WGS 84)",
+        },
+        "grid": inputs.grid.name,
+        "sources": [
+            {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
+            for s in inputs.sources
+        ],
+        "inputs": inputs.digests,
+        "options": config.model_dump(mode="json"),
+        "validation": {
+            "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written",
+            "checked": tally.outcomes.get("ok", 0) + tally.outcomes.get("degraded", 0),
+        },
+        "seconds": {name: round(value, 3) for name, value in sorted(seconds.items())},
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Name the libraries that a result depends on."""
+    from importlib.metadata import version
+
+    names = ("numpy", "numba", "shapely", "pyproj", "rasterio", "pyogrio", "pyarrow")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,291 @@
+"""Options to opened inputs: area of interest, sources, DEM, working CRS, grid; every complaint about them is made here."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from citygen.attributes.dialect import DIALECTS, columns_needed, recognise_dialect
+from citygen.attributes.keys import check_column_map
+from citygen.config import BuildConfig
+from citygen.errors import ConfigError, CoverageError, InputError
+from citygen.formats.base import FORMATS
+from citygen.geom.geodesy import transformer
+from citygen.ground.cover import require_cover
+from citygen.ground.dem import Dem, open_dem
+from citygen.log import get_logger
+from citygen.sources.aoi import read_aoi
+from citygen.sources.base import Source, SourceOptions, open_source
+from citygen.tiling.base import GRIDS, Grid
+
+log = get_logger(__name__)
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """
+    A source that is ready to be read.
+
+    Attributes
+    ----------
+    source : Source
+        Opened.
+    label : str
+        Unique among the sources; the ``source`` column of the result.
+    dialect : str
+        How it words its attributes.
+    columns : tuple of str
+        Raw attribute columns that the dialect and the user's map read.
+    """
+
+    source: Source
+    label: str
+    dialect: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """
+    What a plan is made from.
+
+    Attributes
+    ----------
+    sources : tuple of PlannedSource
+        In the user's order.
+    crs : str
+        Working CRS, metres (WKT).
+    aoi : shapely geometry or None
+        Area of interest in the working CRS; None takes everything.
+    dem : Dem or None
+        None builds on level ground at ``ground_z``.
+    grid : Grid
+        Of the tiles.
+    formats : tuple of str
+        Names, needed ones included, sorted.
+    digests : dict of str to str
+        Path to SHA-256 of every input file.
+    """
+
+    sources: tuple[PlannedSource, ...]
+    crs: str
+    aoi: Any
+    dem: Dem | None
+    grid: Grid
+    formats: tuple[str, ...]
+    digests: dict[str, str]
+
+
+def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geometry: Any = None) -> Inputs:  # noqa: ANN401
+    """
+    Open and check everything that a build reads.
+
+    Parameters
+    ----------
+    config : BuildConfig
+        Options.
+    frames : tuple of Source
+        Sources in memory, before those named in the options.
+    aoi_geometry : shapely geometry, optional
+        An area in lon/lat that stands above ``config.aoi``.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    ConfigError
+        For options that are wrong or contradict each other.
+    InputError
+        For files that cannot be used; ``MissingCRSError`` and ``CoverageError`` among them.
+    """
+    if not config.buildings and not frames:
+        raise ConfigError("no footprints: give --buildings FILE (or run where a citygen.toml names them)")
+    if not config.dem and config.ground_z is None:
+        raise ConfigError("no ground: give --dem FILE, or --ground-z METRES for level ground")
+    formats = _formats(config.format)
+    check_column_map(config.map)
+    if config.dialect is not None:
+        DIALECTS[config.dialect]
+    sources = _sources(config, frames)
+    area = read_aoi(aoi_geometry if aoi_geometry is not None else config.aoi) if _given(config, aoi_geometry) else None
+    crs = _working_crs(config, area, sources)
+    geometry = None if area is None else _in_crs(area.geometry, area.crs, crs)
+    if geometry is not None:
+        _check_overlap(geometry, crs, sources, str(config.aoi))
+    dem = open_dem(list(config.dem), crs=config.dem_crs) if config.dem else None
+    if dem is not None:
+        bounds = geometry.bounds if geometry is not None else _extent(sources, crs)
+        if bounds is not None:
+            require_cover(dem, bounds, crs)
+    digests = {path: _digest(Path(path)) for path in _files(config, sources)}
+    return Inputs(sources, crs, geometry, dem, _grid(config.grid, crs), formats, digests)
+
+
+def _given(config: BuildConfig, aoi_geometry: Any) -> bool:  # noqa: ANN401
+    return config.aoi is not None or aoi_geometry is not None
+
+
+def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Add what formats need; refuse unknown ones."""
+    wanted = set(names)
+    for name in names:
+        wanted.update(FORMATS[name].needs)
+    return tuple(sorted(wanted))
+
+
+def _grid(spec: str, crs: str) -> Grid:
+    for make in GRIDS:
+        grid = make(spec, crs)
+        if grid is not None:
+            return grid
+    raise ConfigError(f"--grid {spec!r}: give metric:SIZE (metric:500) or SET:ZOOM (WebMercatorQuad:16)")
+
+
+def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSource, ...]:
+    """Open the sources twice: to see their columns, then to read only those that are needed."""
+    planned: list[PlannedSource] = []
+    options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column)
+    used: dict[str, int] = {}
+    for spec in (*frames, *config.buildings):
+        source = open_source(spec, options) if isinstance(spec, str) else spec
+        columns = source.info.columns
+        dialect = config.dialect or recognise_dialect(columns)
+        needed = tuple(columns_needed(columns, dialect, config.map))
+        if isinstance(spec, str):
+            source = open_source(spec, SourceOptions(config.layer, config.source_crs, config.id_column, needed))
+        name = source.info.name
+        used[name] = used.get(name, 0) + 1
+        label = name if used[name] == 1 else f"{name}#{used[name]}"
+        planned.append(PlannedSource(source, label, dialect, needed))
+    known = {column for each in planned for column in each.columns}
+    for key, column in config.map.items():
+        if column not in known:
+            have = sorted({c for each in planned for c in each.source.info.columns})
+            raise ConfigError(f"--map {key}={column}: no source has that column; there are: {', '.join(have)[:400]}")
+    return tuple(planned)
+
+
+def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:  # noqa: ANN401
+    """Return the CRS to work in: the user's (projected, metres), or the UTM (polar: UPS) zone of the area's middle."""
+    import pyproj
+
+    if config.crs is not None:
+        try:
+            crs = pyproj.CRS.from_user_input(config.crs)
+        except pyproj.exceptions.CRSError as error:
+            raise ConfigError(f"--crs {config.crs}: not a CRS that PROJ knows (EPSG:n, WKT, PROJJSON)") from error
+        if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
+            raise ConfigError(f"--crs {config.crs} ({crs.name}): give a projected CRS in metres")
+        return str(crs.to_2d().to_wkt())
+    if area is not None:
+        lonlat = _in_crs(area.geometry, area.crs, "OGC:CRS84").bounds
+    else:
+        lonlat = _extent(sources, "OGC:CRS84")
+    if lonlat is None or not np.all(np.isfinite(lonlat)):
+        raise ConfigError("the area's place is not known in advance: give --aoi or --crs")
+    if max(map(abs, (lonlat[0], lonlat[2]))) > 360 or max(map(abs, (lonlat[1], lonlat[3]))) > 90:
+        raise InputError(
+            f"the area lies at {lonlat}, outside longitude and latitude: check the file's CRS (metres as degrees?)"
+        )
+    lon = ((lonlat[0] + lonlat[2]) / 2 + 180) % 360 - 180
+    lat = (lonlat[1] + lonlat[3]) / 2
+    if lat >= 84 or lat <= -80:
+        return str(pyproj.CRS.from_epsg(5041 if lat > 0 else 5042).to_wkt())
+    zone = min(60, int((lon + 180) // 6) + 1)
+    return str(pyproj.CRS.from_epsg((32600 if lat >= 0 else 32700) + zone).to_wkt())
+
+
+def _in_crs(geometry: Any, source: str, target: str) -> Any:  # noqa: ANN401
+    """Transform a geometry, its long edges bent with the projection."""
+    size = max(geometry.bounds[2] - geometry.bounds[0], geometry.bounds[3] - geometry.bounds[1], 1e-9)
+    dense = shapely.segmentize(geometry, size / 50)
+    change = transformer(source, target)
+    out = shapely.transform(dense, lambda xy: np.stack(change.transform(xy[:, 0], xy[:, 1]), axis=1))
+    return out if shapely.is_valid(out) else shapely.make_valid(out)
+
+
+def _extent(sources: tuple[PlannedSource, ...], crs: str) -> Bounds | None:
+    """Return the extent of all sources in a CRS, or None when one does not know its own."""
+    boxes = []
+    for each in sources:
+        bounds = each.source.info.bounds
+        if bounds is None:
+            bounds = _scan_bounds(each.source)
+        if bounds is not None:
+            boxes.append(_in_crs(shapely.box(*bounds), each.source.info.crs, crs).bounds)
+    if not boxes:
+        return None
+    array = np.array(boxes)
+    return (*array[:, :2].min(axis=0).tolist(), *array[:, 2:].max(axis=0).tolist())
+
+
+def _scan_bounds(source: Source) -> Bounds | None:
+    """Read a source once for its extent: only when nothing else tells where it lies."""
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for batch in source.batches(None):
+        shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
+        box = shapely.bounds(shapes)
+        box = box[np.all(np.isfinite(box) & (np.abs(box) < 1e9), axis=1)]
+        if len(box):
+            low, high = np.minimum(low, box[:, :2].min(axis=0)), np.maximum(high, box[:, 2:].max(axis=0))
+    return (*low.tolist(), *high.tolist()) if np.all(np.isfinite(low)) else None
+
+
+def _check_overlap(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str) -> None:  # noqa: ANN401
+    """Refuse an area that no source's extent meets, before anything is read."""
+    extents = [(s, s.source.info.bounds) for s in sources]
+    if any(bounds is None for _, bounds in extents):
+        return
+    for each, bounds in extents:
+        box = _in_crs(shapely.box(*bounds), each.source.info.crs, crs)  # type: ignore[misc]
+        if not np.all(np.isfinite(box.bounds)) or shapely.intersects(
+            shapely.box(*box.bounds), shapely.box(*aoi.bounds)
+        ):
+            return
+    raise no_footprint(aoi, crs, sources, name)
+
+
+def no_footprint(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str) -> CoverageError:  # noqa: ANN401
+    """Return the error for an area without footprints, with both extents in degrees."""
+    area = _in_crs(shapely.box(*aoi.bounds), crs, "OGC:CRS84").bounds
+    lines = []
+    for each in sources:
+        bounds = each.source.info.bounds
+        if bounds is not None:
+            box = _in_crs(shapely.box(*bounds), each.source.info.crs, "OGC:CRS84").bounds
+            lines.append(f"{each.source.info.path} spans {_text(box)}")
+    found = "; ".join(lines) or ", ".join(each.source.info.path for each in sources)
+    return CoverageError(
+        f"no footprint lies in the area of interest {name}: it spans {_text(area)} (W,S,E,N degrees), while {found}; "
+        "check the AOI, the CRS of both, and the order of the axes (longitude comes first)"
+    )
+
+
+def _text(bounds: Bounds) -> str:
+    return ",".join(f"{value:.5f}" for value in bounds)
+
+
+def _files(config: BuildConfig, sources: tuple[PlannedSource, ...]) -> list[str]:
+    """List the files that the result depends on; a shapefile's companions count."""
+    names = {str(path) for path in config.dem}
+    for each in sources:
+        path = Path(each.source.info.path)
+        if path.suffix.lower() == ".shp":
+            names.update(str(path.with_suffix(s)) for s in (".shp", ".shx", ".dbf", ".prj", ".cpg"))
+        elif path.is_dir():
+            names.update(str(p) for p in path.rglob("*") if p.is_file())
+        else:
+            names.add(str(path))
+    return sorted(name for name in names if Path(name).is_file())
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

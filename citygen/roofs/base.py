@@ -1,0 +1,103 @@
+"""What a roof shape is: data that a family draws. Shapes register here, one file each, in ``roofs/shapes``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from citygen.arraytypes import Float64, Int64
+from citygen.model.rings import Rings
+from citygen.model.surfaces import RoofSurfaces
+from citygen.params import Param
+from citygen.registry import Registry
+
+Section = tuple[Float64, Float64, Float64]
+"""``breaks`` (k + 1,) from 0 to 1 across the roof, down-slope last; ``left``, ``right`` (k,) heights 0..1 at each strip's ends."""
+
+
+def _one(span_m: Float64) -> Float64:
+    return np.ones_like(span_m)
+
+
+@dataclass(frozen=True, slots=True)
+class RoofShape:
+    """
+    A roof shape as data.
+
+    Attributes
+    ----------
+    name : str
+        The canonical word (OSM's where it has one).
+    family : str
+        The family that draws it.
+    text : str
+        One sentence for the catalogue.
+    pitch : Param
+        Slope in degrees where nothing is given, and its bounds.
+    section : callable
+        ``section(variant)`` gives the section across the roof (``profile`` family).
+    run : float
+        Share of the span (of one tooth, for variants above 1) over which the pitch is measured.
+    variant : callable
+        ``variant(span_m)`` gives a whole number a polygon (a sawtooth's teeth); 1 for most.
+    is_flat : bool
+        True when the roof has no rise whatever is asked.
+    slopes_one_way : bool
+        True when the two long sides differ, so the direction's sign matters.
+    """
+
+    name: str
+    family: str
+    text: str
+    pitch: Param
+    section: Callable[[int], Section]
+    run: float
+    variant: Callable[[Float64], Float64] = _one
+    is_flat: bool = False
+    slopes_one_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyTask:
+    """
+    Polygons for one family to roof.
+
+    Attributes
+    ----------
+    rings : Rings
+        Local plan coordinates, metres.
+    shapes : tuple of RoofShape
+        The distinct shapes.
+    shape : (p,) int64
+        Which of ``shapes`` each polygon takes.
+    variant : (p,) int64
+        Each polygon's variant of its shape.
+    axes : (p, 2) float64
+        Unit cross direction, pointing down-slope.
+    rise : (p,) float64
+        Metres from eave to top.
+    shift : (p,) float64
+        Perturbation in metres: 0 at first, then more with each try.
+    """
+
+    rings: Rings
+    shapes: tuple[RoofShape, ...]
+    shape: Int64
+    variant: Int64
+    axes: Float64
+    rise: Float64
+    shift: Float64
+
+
+class Family(Protocol):
+    """Draws all polygons of a task."""
+
+    def __call__(self, task: FamilyTask) -> RoofSurfaces:
+        """Return the surfaces in the task's order."""
+
+
+ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes", group="citygen.roofs")
+FAMILIES: Registry[Family] = Registry("roof family", room="citygen.roofs.families", group="citygen.roof_families")
+FLAT = "flat"
+"""The shape of last resort: any simple polygon takes it."""

@@ -1,0 +1,29 @@
+"""Sections swept along a ridge: flat, skillion, gabled, round, gambrel, saltbox, sawtooth, butterfly."""
+
+import numpy as np
+
+from citygen.geom.profile import Sections, sweep
+from citygen.model.surfaces import RoofSurfaces
+from citygen.roofs.base import FAMILIES, FamilyTask
+
+
+def draw(task: FamilyTask) -> RoofSurfaces:
+    """
+    Sweep each polygon's section across it.
+
+    Parameters
+    ----------
+    task : FamilyTask
+        Shapes of this family only.
+
+    Returns
+    -------
+    RoofSurfaces
+        In the task's order.
+    """
+    pairs, section = np.unique(np.stack([task.shape, task.variant], axis=1), axis=0, return_inverse=True)
+    sections = Sections([task.shapes[s].section(int(v)) for s, v in pairs.tolist()])
+    return sweep(task.rings, task.axes, section.reshape(-1).astype(np.int64), sections, task.rise, task.shift)
+
+
+FAMILIES.register("profile", draw)

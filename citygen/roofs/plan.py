@@ -1,0 +1,238 @@
+"""
+Roof words and numbers of a tile to one plan a building: shape, direction, eave, top.
+
+Rules, in order (OSM "Simple 3D buildings" where it speaks):
+
+1. Shape: the source's word, resolved by name or alias; an unknown word gives a flat roof and a reason; none gives flat.
+2. Direction: ``roof_direction`` (down-slope; square to the ridge) beats ``roof_orientation`` beats "ridge along the long
+   side". Compass words are snapped to the outline's axes when within 22.5 degrees (they were never meant exactly).
+   Roofs that fall one way and say nothing fall to the southern of their two sides.
+3. Rise: ``roof_height``, else ``roof_angle`` over the run, else ``roof_levels`` storeys, else the shape's own pitch, kept
+   below 45 % of the body and 8 m. A total height bounds the rise; a wall of ``MIN_WALL_M`` always stays.
+4. Heights: with a total height the eave is what the rise leaves; with an eave height the top is what the rise adds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.geom.rings import main_axes
+from citygen.geom.tolerances import MIN_WALL_M
+from citygen.model.attributes import Attributes
+from citygen.model.rings import Rings
+from citygen.outcome import Finding, reason
+from citygen.roofs.base import FLAT, ROOFS, RoofShape
+
+UNKNOWN = reason("roof_unknown", "degraded", "The roof shape's name is not known; a flat roof was built.")
+HEIGHT_CLAMPED = reason(
+    "roof_height_clamped", "degraded", "The roof was higher than the building allows; it was lowered."
+)
+HEIGHT_IGNORED = reason(
+    "roof_height_ignored", "degraded", "A flat roof was asked for together with a roof height; it is flat."
+)
+ANGLE_IGNORED = reason("roof_angle_ignored", "degraded", "Roof height and angle disagree; the height was used.")
+ANGLE_CLAMPED = reason(
+    "roof_angle_clamped", "degraded", "The roof angle is outside the shape's bounds; it was clamped."
+)
+EAVE_RAISED = reason("eave_raised", "degraded", "The eave was below the building's base; it was raised to it.")
+SHAPE_DEFAULT = reason("roof_default", "ok", "No roof shape is known; a flat roof was assumed.")
+
+_ROOF_STOREY_M = 2.7
+_DEFAULT_RISE_SHARE, _DEFAULT_RISE_M = 0.45, 8.0
+_SNAP_COS = np.cos(np.radians(22.5))
+
+
+@dataclass(frozen=True, slots=True)
+class RoofPlan:
+    """
+    What to build, a row or a polygon each.
+
+    Attributes
+    ----------
+    shapes : tuple of RoofShape
+        The distinct shapes of the tile; the flat one is first.
+    shape : (n,) int64
+        Each row's shape.
+    roof_from : (n,) object of str
+        'tag' or 'default'.
+    base_z, eave_z, top_z, rise_m : (n,) float64
+        Heights in the DEM's vertical datum, and top less eave, metres.
+    axes : (p, 2) float64
+        Each polygon's unit cross direction, down-slope.
+    variant : (p,) int64
+        Each polygon's variant of its shape.
+    """
+
+    shapes: tuple[RoofShape, ...]
+    shape: Int64
+    roof_from: Objects
+    base_z: Float64
+    eave_z: Float64
+    top_z: Float64
+    rise_m: Float64
+    axes: Float64
+    variant: Int64
+
+
+def plan_roofs(
+    attributes: Attributes, rings: Rings, polygon_row: Int64, ground: tuple[Float64, Float64], north_deg: Float64
+) -> tuple[RoofPlan, list[Finding]]:
+    """
+    Settle shape, direction and heights of every building of a tile.
+
+    Parameters
+    ----------
+    attributes : Attributes
+        n rows.
+    rings : Rings
+        p polygons in local plan coordinates; a row may have several or none.
+    polygon_row : (p,) int64
+        Row of each polygon.
+    ground : ((n,), (n,)) float64
+        Datum of each building (what its heights are measured from) and the lowest ground at its walls, metres.
+    north_deg : (n,) float64
+        Bearing of true north on the grid at each building, degrees clockwise from grid north.
+
+    Returns
+    -------
+    RoofPlan, list of Finding
+    """
+    findings: list[Finding] = []
+    shapes, shape, roof_from = _resolve(attributes.roof_shape, findings)
+    axes = _cross_directions(
+        attributes, rings, polygon_row, north_deg, np.array([s.slopes_one_way for s in shapes])[shape]
+    )
+    span = _spans(rings, axes)
+    variant = np.ones(len(rings), dtype=np.int64)
+    for k, each in enumerate(shapes):
+        mine = shape[polygon_row] == k
+        variant[mine] = each.variant(span[mine]).astype(np.int64)
+    run = np.array([s.run for s in shapes])[shape][polygon_row] * span / variant
+    widest = np.zeros(len(shape))
+    np.maximum.at(widest, polygon_row, run)
+    base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
+    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant), findings
+
+
+def _resolve(words: Objects, findings: list[Finding]) -> tuple[tuple[RoofShape, ...], Int64, Objects]:
+    """Turn words into shapes; the flat one comes first and stands in for what is not known."""
+    unique, inverse = np.unique(words.astype(str), return_inverse=True)
+    names = [ROOFS.resolve(word) if word else None for word in unique.tolist()]
+    distinct = [FLAT, *sorted({n for n in names if n is not None} - {FLAT})]
+    shape = np.array([distinct.index(n or FLAT) for n in names], dtype=np.int64)[inverse.reshape(-1)]
+    known = np.array([n is not None for n in names], dtype=bool)[inverse.reshape(-1)]
+    given = words != ""
+    strange = np.flatnonzero(given & ~known)
+    if len(strange):
+        hints = {w: ", ".join(ROOFS.nearest(w)) or "none near" for w in set(words[strange].tolist())}
+        details = [f"{words[row]!s:.60} (nearest: {hints[words[row]]})" for row in strange.tolist()]
+        findings.append(Finding(strange, UNKNOWN, details))
+    findings.append(Finding(np.flatnonzero(~given), SHAPE_DEFAULT))
+    return tuple(ROOFS[name] for name in distinct), shape, np.where(known, "tag", "default").astype(object)
+
+
+def _cross_directions(
+    attributes: Attributes, rings: Rings, polygon_row: Int64, north_deg: Float64, one_way: Bool
+) -> Float64:
+    """Return each polygon's unit cross direction (square to the ridge), pointing down-slope; rule 2."""
+    main = main_axes(rings.coords, rings.ring_offsets, rings.polygon_offsets)[:, :2]
+    across = attributes.roof_orientation[polygon_row] == "across"
+    cross = np.where(across[:, None], main, np.stack([-main[:, 1], main[:, 0]], axis=1))
+    south = np.where((cross[:, 1] > 1e-9) | ((np.abs(cross[:, 1]) <= 1e-9) & (cross[:, 0] < 0)), -1.0, 1.0)
+    cross = cross * south[:, None]
+    bearing = np.radians((attributes.roof_direction_deg + north_deg)[polygon_row])
+    tagged = np.stack([np.sin(bearing), np.cos(bearing)], axis=1)
+    given = np.isfinite(bearing)
+    tagged[~given] = 0.0
+    for axis in (main, np.stack([-main[:, 1], main[:, 0]], axis=1)):
+        along = np.einsum("ij,ij->i", tagged, axis)
+        snap = attributes.roof_direction_is_named[polygon_row] & (np.abs(along) >= _SNAP_COS)
+        tagged[snap] = axis[snap] * np.sign(along[snap])[:, None]
+    # a roof that is the same both ways is built one way, whatever sign its tag has
+    even = (
+        given & ~one_way[polygon_row] & ((tagged[:, 1] > 1e-9) | ((np.abs(tagged[:, 1]) <= 1e-9) & (tagged[:, 0] < 0)))
+    )
+    tagged[even] *= -1.0
+    out: Float64 = np.where(given[:, None], tagged, cross)
+    return out
+
+
+def _spans(rings: Rings, axes: Float64) -> Float64:
+    """Return each polygon's extent along its cross direction, metres."""
+    starts = rings.vertex_offsets
+    if len(rings) == 0:
+        return np.empty(0)
+    polygon = np.repeat(np.arange(len(rings)), np.diff(starts))
+    t = np.einsum("ij,ij->i", rings.coords, axes[polygon])
+    out: Float64 = np.maximum.reduceat(t, starts[:-1]) - np.minimum.reduceat(t, starts[:-1])
+    return out
+
+
+def _levels(
+    attributes: Attributes,
+    ground: tuple[Float64, Float64],
+    chosen: tuple[tuple[RoofShape, ...], Int64],
+    run: Float64,
+    findings: list[Finding],
+) -> tuple[Float64, Float64, Float64]:
+    """Return base, eave and top of each row, metres in the DEM's datum; rules 3 and 4."""
+    shapes, shape = chosen
+    datum, lowest = ground
+    flat = np.array([s.is_flat for s in shapes])[shape]
+    total, eave_given = attributes.height_m, attributes.eave_height_m
+    has_total = np.isfinite(total)
+    body = np.where(has_total, total, eave_given) - attributes.min_height_m
+    rise, asked = _rise(attributes, chosen, run, body, findings)
+    rise = np.where(flat, 0.0, rise)
+    limit = np.maximum(body - MIN_WALL_M, 0.0)
+    too_high = has_total & (rise > limit)
+    _note(findings, too_high & asked, HEIGHT_CLAMPED, rise)
+    rise = np.where(too_high, limit, rise)
+    _note(findings, flat & (attributes.roof_height_m > 0), HEIGHT_IGNORED, attributes.roof_height_m)
+    both = has_total & np.isfinite(eave_given) & ~flat & (total - eave_given > 0.05)
+    rise = np.where(both & ~asked, np.minimum(total - eave_given, limit), rise)
+    eave = np.where(has_total, total - rise, eave_given)
+    low = eave < attributes.min_height_m + MIN_WALL_M
+    _note(findings, low & ~has_total, EAVE_RAISED, eave)
+    eave = np.where(low, attributes.min_height_m + MIN_WALL_M, eave)
+    base = np.where(attributes.min_height_m > 0, datum + attributes.min_height_m, np.minimum(datum, lowest))
+    return base, datum + eave, datum + eave + rise
+
+
+def _rise(
+    attributes: Attributes,
+    chosen: tuple[tuple[RoofShape, ...], Int64],
+    run: Float64,
+    body: Float64,
+    findings: list[Finding],
+) -> tuple[Float64, Bool]:
+    """Return the rise of each row before the total height bounds it, and whether the source asked for it."""
+    shapes, shape = chosen
+    pitch = np.full(len(shape), np.nan)
+    clamped = np.zeros(len(shape), dtype=bool)
+    for k, each in enumerate(shapes):
+        mine = shape == k
+        pitch[mine], clamped[mine] = each.pitch.clamp(attributes.roof_angle_deg[mine])
+    flat = np.array([s.is_flat for s in shapes])[shape]
+    _note(findings, clamped & ~flat & ~(attributes.roof_height_m > 0), ANGLE_CLAMPED, attributes.roof_angle_deg)
+    by_angle = np.tan(np.radians(pitch)) * run
+    by_levels = attributes.roof_levels * _ROOF_STOREY_M
+    default = np.minimum(by_angle, np.minimum(np.maximum(body, 0.0) * _DEFAULT_RISE_SHARE, _DEFAULT_RISE_M))
+    has_height, has_angle = attributes.roof_height_m > 0, np.isfinite(attributes.roof_angle_deg)
+    has_levels = by_levels > 0
+    rise = np.where(
+        has_height, attributes.roof_height_m, np.where(has_angle, by_angle, np.where(has_levels, by_levels, default))
+    )
+    differ = (
+        has_height & has_angle & ~flat & (np.abs(np.degrees(np.arctan2(rise, run)) - attributes.roof_angle_deg) > 5.0)
+    )
+    _note(findings, differ, ANGLE_IGNORED, attributes.roof_angle_deg)
+    return rise, has_height | has_angle | has_levels
+
+
+def _note(findings: list[Finding], where: Bool, code: str, values: Float64) -> None:
+    """Add a finding for the rows of a mask, with the offending value."""
+    rows = np.flatnonzero(where)
+    if len(rows):
+        findings.append(Finding(rows, code, [f"{v:.6g}" for v in values[rows].tolist()]))

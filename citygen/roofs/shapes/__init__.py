@@ -1,0 +1,1 @@
+"""One file a roof shape: numbers, aliases and parameters; the family it names draws it."""

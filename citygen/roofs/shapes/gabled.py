@@ -1,0 +1,30 @@
+"""Two planes from a ridge in the middle."""
+
+import numpy as np
+
+from citygen.params import Param
+from citygen.roofs.base import ROOFS, RoofShape, Section
+
+
+def section(variant: int) -> Section:  # noqa: ARG001  this shape has one variant
+    """Return two strips from a ridge at half width."""
+    return np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0])
+
+
+ROOFS.register(
+    "gabled",
+    RoofShape(
+        name="gabled",
+        family="profile",
+        text="Two planes that meet in a ridge; the end walls rise to it.",
+        pitch=Param("roof_angle_deg", 35.0, 3.0, 75.0, "Slope of the roof from the level."),
+        section=section,
+        run=0.5,
+    ),
+    aliases=(
+        "gable",
+        "pitched",
+        "1030",
+        "3100",
+    ),
+)
