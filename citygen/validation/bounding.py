@@ -176,8 +176,9 @@ def _extent(volume: Json, relative: Float64) -> tuple[Float64, float] | None:
 
 def _region_holds(outer: list[float], inner: list[float]) -> bool:
     start = (inner[0] - outer[0] + ANGLE_TOLERANCE_RAD) % (2 * math.pi) - ANGLE_TOLERANCE_RAD
+    around = _width(outer) >= 2 * math.pi - ANGLE_TOLERANCE_RAD
     return (
-        start + _width(inner) <= _width(outer) + ANGLE_TOLERANCE_RAD
+        (around or start + _width(inner) <= _width(outer) + ANGLE_TOLERANCE_RAD)
         and outer[1] <= inner[1] + ANGLE_TOLERANCE_RAD
         and inner[3] <= outer[3] + ANGLE_TOLERANCE_RAD
         and outer[4] <= inner[4] + LENGTH_TOLERANCE_M
