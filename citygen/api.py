@@ -14,7 +14,7 @@ from citygen.catalogue.entries import read_entries
 from citygen.config import make_config
 from citygen.engine.run import Progress, run
 from citygen.errors import InputError, OutputError
-from citygen.formats.base import TileEntry
+from citygen.model.scene import TileEntry
 from citygen.formats.glb import decode
 from citygen.model.scene import Scene
 from citygen.pipeline.picture import city_scene, to_crs

@@ -209,6 +209,14 @@ def test_each_mutation_gives_its_issue(name):
     assert expected in codes(tile.glb())
 
 
+def test_a_column_of_empty_strings_has_one_byte():
+    tile = tiny_tile()
+    tile.views[7:9] = [b"\0", bytes(16)]
+    assert check_glb(tile.glb()) == []
+    tile.views[7] = b"\0\0"
+    assert codes(tile.glb()) == {"METADATA_INVALID_LENGTH"}
+
+
 def test_no_data_is_outside_of_the_bounds():
     tile = tiny_tile()
     _schema(tile, "height_m", noData=-1, min=0)

@@ -1,4 +1,4 @@
-"""An output folder as a whole: solids closed, rows and tiles agree, vertices where the tileset says; and the command."""
+"""An output folder as a whole: solids closed, rows and tiles agree, vertices in place; and the command."""
 
 import json
 
@@ -114,17 +114,36 @@ def _rows(**changes) -> dict[str, list]:
         (_rows(id=(1, "bâtiment-0")), "BUILDING_ID_NOT_UNIQUE"),
         (_rows(id=(1, "other")), "BUILDING_NOT_IN_TILE"),
         (_rows(id=(1, "other")), "BUILDING_WITHOUT_ROW"),
-        (_rows(tile=(1, "0/1_0")), "BUILDING_NOT_IN_TILE"),
+        (_rows(tile=(1, "1_0")), "BUILDING_NOT_IN_TILE"),
         (_rows(tile=(1, None)), "BUILDING_WITHOUT_TILE"),
-        (_rows(tile=(6, "0/1_0")), "BUILDING_REJECTED_WITH_TILE"),
+        (_rows(tile=(6, "1_0")), "BUILDING_REJECTED_WITH_TILE"),
         (_rows(outcome=(1, "fine")), "VALUE_NOT_IN_LIST"),
         (_rows(outcome=(1, "rejected")), "BUILDING_WITHOUT_ROW"),
         (_rows(id=(1, None)), "REQUIRED_VALUE_NOT_FOUND"),
-        ({"id": ["a"]}, "IO_ERROR"),
+        ({"id": ["a"]}, "PROPERTY_MISSING"),
     ],
 )
 def test_rows_and_tiles_must_agree(tmp_path, rows, expected):
     assert expected in codes(write_output(tmp_path / "out", rows))
+
+
+def test_a_whole_may_leave_its_tile_to_its_parts(tmp_path):
+    rows = tiny_rows()
+    rows["id"].append("whole")
+    rows["outcome"].append("ok")
+    rows["tile"].append(None)
+    rows["part_of"] = ["whole", "whole", *[None] * 6]
+    assert codes(write_output(tmp_path / "parts", rows)) == set()
+    rows["part_of"] = [None] * 8
+    assert codes(write_output(tmp_path / "lost", rows)) == {"BUILDING_WITHOUT_TILE"}
+
+
+def test_tile_names_with_their_level(tmp_path):
+    rows = tiny_rows()
+    rows["tile"] = [tile and f"0/{tile}" for tile in rows["tile"]]
+    assert codes(write_output(tmp_path / "good", rows)) == set()
+    rows["tile"][0] = "1/0_0"
+    assert codes(write_output(tmp_path / "bad", rows)) == {"BUILDING_NOT_IN_TILE", "BUILDING_WITHOUT_ROW"}
 
 
 def test_strays_and_lost_files(tmp_path):
@@ -132,6 +151,8 @@ def test_strays_and_lost_files(tmp_path):
     (folder / "tiles/0/9_9.glb").write_bytes(tiny_tile().glb())
     assert codes(folder) == {"TILE_NOT_IN_TILESET"}
     (folder / "tiles/0/9_9.glb").unlink()
+    (folder / "buildings.parquet").write_bytes(b"PAR1")
+    assert codes(folder) == {"IO_ERROR"}
     (folder / "buildings.parquet").unlink()
     assert codes(folder) == {"IO_ERROR"}
 
@@ -154,6 +175,26 @@ def test_vertices_in_a_region(tmp_path):
     tileset["root"]["boundingVolume"]["region"][5] = SIZE
     tileset["root"]["boundingVolume"]["region"][2] = angle - 0.05 / radius
     assert "CONTENT_OUTSIDE_BOUNDING_VOLUME" in codes(write_output(tmp_path / "narrow", tileset=tileset))
+
+
+def test_vertices_in_the_region_of_the_tile_above(tmp_path):
+    radius, width = 6378137.0, 60.0
+    tileset = tiny_tileset()
+    box = tileset["root"]["children"][0]["boundingVolume"]
+    child = {"geometricError": 0, "boundingVolume": box, "content": {"uri": "tiles/0/0_0.glb"}}
+    region = [0, 0, width / radius, SIZE / 6335439.0 * 1.001, -0.001, SIZE + 0.001]
+    tileset["root"] = {
+        "boundingVolume": {"region": region},
+        "geometricError": 1,
+        "refine": "ADD",
+        "children": [
+            child | {"transform": [0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, radius, 0, 0, 1], "content": {"uri": uri}}
+            for uri in ("tiles/0/0_0.glb", "tiles/0/1_0.glb")
+        ],
+    }
+    assert codes(write_output(tmp_path / "good", tileset=tileset)) == set()
+    region[4] = 0.05
+    assert "CONTENT_OUTSIDE_BOUNDING_VOLUME" in codes(write_output(tmp_path / "high", tileset=tileset))
 
 
 def _cube(at, *, size: float = 1.0, inward: bool = False) -> np.ndarray:

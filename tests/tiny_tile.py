@@ -213,7 +213,7 @@ def tiny_rows(n: int = 3) -> dict[str, list]:
     return {
         "id": [f"bâtiment-{i}" for i in range(2 * n)] + ["broken"],
         "outcome": ["ok"] * (2 * n) + ["rejected"],
-        "tile": ["0/0_0"] * n + ["0/1_0"] * n + [None],
+        "tile": ["0_0"] * n + ["1_0"] * n + [None],
     }
 
 

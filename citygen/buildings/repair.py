@@ -197,9 +197,8 @@ def _drop_small(rings: Rings, row: Int64, n_rows: int, findings: list[Finding]) 
 def _finish(rings: Rings, row: Int64, origins: Float64, findings: list[Finding]) -> Footprints:
     """Total up, and reject the rows that nothing is left of and no stage has rejected yet."""
     n_rows = len(origins)
-    area = np.bincount(
-        row, weights=polygon_areas(rings.coords, rings.ring_offsets, rings.polygon_offsets), minlength=n_rows
-    )
+    each_area = polygon_areas(rings.coords, rings.ring_offsets, rings.polygon_offsets)
+    area = np.bincount(row, weights=each_area, minlength=n_rows).astype(np.float64)
     built: Bool = np.bincount(row, minlength=n_rows) > 0
     told = np.zeros(n_rows, dtype=bool)
     for finding in findings:

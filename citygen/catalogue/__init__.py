@@ -1,1 +1,1 @@
-
+"""What became of each footprint to files, and back."""

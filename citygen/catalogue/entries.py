@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from citygen.errors import InputError
-from citygen.formats.base import TileEntry
 from citygen.geom.geodesy import from_ecef
+from citygen.model.scene import TileEntry
 
 
 def read_entries(out: Path) -> dict[str, TileEntry]:
@@ -52,6 +52,7 @@ def _entry(tile: dict[str, Any]) -> TileEntry:
     lonlat, _ = from_ecef(matrix[None, :3, 3])
     box = np.array(tile["boundingVolume"]["box"])
     half = box[[3, 7, 11]]
-    low, high = (tuple((box[:3] + sign * half).tolist()) for sign in (-1, 1))
+    low, high = ((b[0], b[1], b[2]) for b in ((box[:3] - half).tolist(), (box[:3] + half).tolist()))
     nan = float("nan")
-    return TileEntry(uri, int(col), int(row), *lonlat[0].tolist(), low, high, (nan,) * 6)
+    lon, lat = lonlat[0].tolist()
+    return TileEntry(uri, int(col), int(row), lon, lat, low, high, (nan, nan, nan, nan, nan, nan))

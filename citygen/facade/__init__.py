@@ -1,1 +1,1 @@
-
+"""Wall and roof appearance: colours."""

@@ -1,1 +1,1 @@
-
+"""One file a format: scenes to bytes, tiles to the files over them."""

@@ -5,37 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from citygen.model.scene import Scene
+from citygen.model.scene import Scene, TileEntry
 from citygen.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class TileEntry:
-    """
-    One written tile.
-
-    Attributes
-    ----------
-    uri : str
-        Path below the output folder.
-    col, row : int
-        Its place in the grid.
-    lon, lat : float
-        Degrees: origin of its local frame.
-    low, high : tuple of float
-        Extent of its content in that frame: east, north, up, metres.
-    region : tuple of float
-        West, south, east, north in degrees, lowest and highest ellipsoidal height in metres.
-    """
-
-    uri: str
-    col: int
-    row: int
-    lon: float
-    lat: float
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-    region: tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ row a building. Axes: glTF's y is up, so east, north, up become x, -z, y. Every 
 
 import json
 import struct
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from citygen.arraytypes import AnyArray, Float64, UInt8
+from citygen.arraytypes import AnyArray, Float64
 from citygen.formats.base import FORMATS, TileFormat
 from citygen.model.scene import Scene
 from citygen.version import __version__
@@ -147,10 +149,11 @@ def _primitive(scene: Scene, buffer: _Buffer) -> tuple[list[dict[str, Any]], dic
 
 def _unit(vectors: AnyArray) -> AnyArray:
     """Scale float32 vectors to unit length in float32."""
-    return (vectors / np.linalg.norm(vectors.astype(float), axis=1)[:, None]).astype("<f4")
+    unit: AnyArray = (vectors / np.linalg.norm(vectors.astype(float), axis=1)[:, None]).astype("<f4")
+    return unit
 
 
-def _metadata(table: Any, buffer: _Buffer) -> dict[str, Any]:  # noqa: ANN401
+def _metadata(table: Mapping[str, AnyArray], buffer: _Buffer) -> dict[str, Any]:
     """Write the property table; return the extension's root object (EXT_structural_metadata, "Property Tables")."""
     schema: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -216,7 +219,7 @@ def decode(data: bytes) -> Scene:
     x, y, z = view(accessors[0]["bufferView"], "<f4").astype(float).reshape(-1, 3).T
     nx, ny, nz = view(accessors[1]["bufferView"], "<f4").astype(float).reshape(-1, 3).T
     wide = accessors[4]["componentType"] == _UINT
-    colours: UInt8 = np.searchsorted(_LINEAR, view(accessors[2]["bufferView"], "u1").reshape(-1, 4)[:, :3])
+    colours = np.searchsorted(_LINEAR, view(accessors[2]["bufferView"], "u1").reshape(-1, 4)[:, :3])
     extension = document["extensions"]["EXT_structural_metadata"]
     classes = extension["schema"]["classes"][CLASS]["properties"]
     table: dict[str, AnyArray] = {}
@@ -224,7 +227,7 @@ def decode(data: bytes) -> Scene:
         if classes[name]["type"] == "STRING":
             starts = view(entry["stringOffsets"], "<u4").tolist()
             raw = view(entry["values"], "u1").tobytes()
-            texts = [raw[a:b].decode() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+            texts = [raw[a:b].decode() for a, b in pairwise(starts)]
             table[name] = np.array(texts, dtype=object)
         else:
             table[name] = view(entry["values"], "<f4").astype(float)

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from citygen.arraytypes import Float64
-from citygen.formats.base import FORMATS, TileEntry, TileFormat
+from citygen.formats.base import FORMATS, TileFormat
 from citygen.geom.geodesy import LocalFrame
+from citygen.model.scene import TileEntry
 from citygen.version import __version__
 
 _ERROR_SHARE = 1 / 8
+Region = tuple[float, float, float, float, float, float]
 
 
 def encode(tiles: Sequence[TileEntry], tile_size_m: float) -> bytes:
@@ -65,7 +67,7 @@ def _tree(tiles: Sequence[TileEntry], size_m: float) -> tuple[dict[str, Any], fl
         for key in sorted(nodes, key=lambda k: (k[1], k[0])):
             groups.setdefault((key[0] >> 1, key[1] >> 1), []).append(key)
         extent *= 2
-        merged = {}
+        merged: dict[tuple[int, int], tuple[dict[str, Any], Region]] = {}
         for parent, children in groups.items():
             region = _around([nodes[k][1] for k in children])
             node = {
@@ -93,7 +95,7 @@ def _leaf(tile: TileEntry) -> dict[str, Any]:
     }
 
 
-def _around(regions: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+def _around(regions: Sequence[Region]) -> Region:
     """Return the region around regions (degrees, metres); those across the antimeridian are kept narrow."""
     array = np.array(regions)
     west, east = array[:, 0], array[:, 2]
@@ -104,7 +106,7 @@ def _around(regions: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
     return w, float(array[:, 1].min()), e, float(array[:, 3].max()), float(array[:, 4].min()), float(array[:, 5].max())
 
 
-def _radians(region: tuple[float, ...]) -> list[float]:
+def _radians(region: Region) -> list[float]:
     return [*np.radians(region[:4]).tolist(), region[4], region[5]]
 
 

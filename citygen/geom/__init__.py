@@ -1,1 +1,1 @@
-
+"""Arrays in, arrays out, no words of the domain: rings, cuts, triangles, prisms, places on Earth, tolerances."""

@@ -18,7 +18,7 @@ _E2 = _F * (2 - _F)
 
 
 @lru_cache(maxsize=32)
-def transformer(source: str, target: str) -> Any:  # noqa: ANN401  pyproj's class, imported late
+def transformer(source: str, target: str) -> Any:
     """
     Return a cached pyproj transformer, x before y whatever the CRSs say.
 
@@ -150,5 +150,6 @@ def north_on_grid(crs: str, xy: Float64) -> Float64:
     step = 1e-5
     lonlat = to_lonlat(crs, xy)
     x, y = transformer("EPSG:4979", crs).transform(lonlat[:, 0], lonlat[:, 1] + step)[:2]
-    out = np.degrees(np.arctan2(np.asarray(x) - xy[:, 0], np.asarray(y) - xy[:, 1]))
-    return np.where(np.isfinite(out), out, 0.0)
+    out: Float64 = np.degrees(np.arctan2(np.asarray(x) - xy[:, 0], np.asarray(y) - xy[:, 1]))
+    finite: Float64 = np.where(np.isfinite(out), out, 0.0)
+    return finite

@@ -1,312 +1,15 @@
-"""
-A roof section swept over polygons to roof faces: the polygon is cut along the section's break lines into planar faces.
+"""A roof section swept over polygons to roof surfaces: strips cut by ``strips.cut``, lifted, with risers where it jumps."""
 
-The lines that a section breaks along are parallel to its ridge, so the cut is a stack of strips. Ring edges are split
-where they cross lines; along each line the stretches inside the polygon are found by parity, just above and just below;
-half-edges that keep the inside to their left are then walked into faces, strip by strip. Only vertices within
-``ON_LINE_M`` of a line need care, and parity gives it: no face test depends on a rounded intersection.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from citygen.arraytypes import Float64, Int64
-from citygen.geom.rings import ring_area
-from citygen.geom.tolerances import ON_LINE_M, STEP_SHIFT_M, TILING_AREA_REL
+from citygen.geom.strips import STEP_M, cut
 from citygen.model.rings import Rings
 from citygen.model.surfaces import RoofSurfaces
-
-_STEP = 1e-6
-"""m. A jump of the section less than this is none."""
-
-
-@njit(cache=True, nogil=True)
-def _place_lines(t, breaks, left, right, rise, shift):
-    """
-    Put a section's inner break lines into a polygon's cross coordinate.
-
-    Where the section jumps, the line is moved by millimetres until no vertex lies on it; fails when it cannot.
-    """
-    low, span = t.min(), t.max() - t.min()
-    lines = np.empty(len(breaks) - 2)
-    for k in range(len(lines)):
-        lines[k] = low + breaks[k + 1] * span + shift
-        if abs(left[k + 1] - right[k]) * rise <= _STEP:
-            continue
-        clear = False
-        for attempt in range(17):
-            offset = (attempt + 1) // 2 * (STEP_SHIFT_M / 8) * (1 - 2 * (attempt % 2))
-            clear = True
-            for i in range(len(t)):
-                if abs(t[i] - lines[k] - offset) <= 2 * ON_LINE_M:
-                    clear = False
-                    break
-            if clear:
-                lines[k] += offset
-                break
-        if not clear:
-            return lines, False
-    return lines, True
-
-
-@njit(cache=True, nogil=True)
-def _positions(t, lines):
-    """Return where each cross coordinate lies: 2 s in strip s, 2 k + 1 on line k (between strips k and k + 1)."""
-    out = np.empty(len(t), dtype=np.int64)
-    for i in range(len(t)):
-        strip = 0
-        while strip < len(lines) and t[i] > lines[strip]:
-            strip += 1
-        out[i] = 2 * strip
-        if strip < len(lines) and lines[strip] - t[i] <= ON_LINE_M:
-            out[i] = 2 * strip + 1
-        elif strip > 0 and t[i] - lines[strip - 1] <= ON_LINE_M:
-            out[i] = 2 * strip - 1
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _split_edges(xy, ring_offsets, t, position, lines):
-    """
-    Split ring edges where they cross lines.
-
-    Returns node coordinates (ring vertices first), node positions, and the nodes along each edge:
-    edge ``i`` runs over ``along[starts[i]:starts[i + 1]]``, its own first vertex first, its second vertex last.
-    """
-    n = len(xy)
-    total = 0
-    for r in range(len(ring_offsets) - 1):
-        for i in range(ring_offsets[r], ring_offsets[r + 1]):
-            j = i + 1 if i + 1 < ring_offsets[r + 1] else ring_offsets[r]
-            total += max(0, abs(position[i] // 2 - position[j] // 2) + 1)
-    nodes = np.empty((n + total, 2))
-    where = np.empty(n + total, dtype=np.int64)
-    nodes[:n], where[:n] = xy, position
-    along = np.empty(2 * n + total, dtype=np.int64)
-    starts = np.empty(n + 1, dtype=np.int64)
-    count, used = n, 0
-    for r in range(len(ring_offsets) - 1):
-        for i in range(ring_offsets[r], ring_offsets[r + 1]):
-            j = i + 1 if i + 1 < ring_offsets[r + 1] else ring_offsets[r]
-            starts[i] = used
-            along[used] = i
-            used += 1
-            up = position[j] > position[i]
-            a, b = (i, j) if up else (j, i)  # from low to high, so both neighbours of a party wall get the same point
-            first, last = (position[a] + 1) // 2, (position[b] - 2) // 2
-            for step in range(last - first + 1):
-                k = first + step if up else last - step
-                s = (lines[k] - t[a]) / (t[b] - t[a])
-                nodes[count, 0] = xy[a, 0] + s * (xy[b, 0] - xy[a, 0])
-                nodes[count, 1] = xy[a, 1] + s * (xy[b, 1] - xy[a, 1])
-                where[count] = 2 * k + 1
-                along[used] = count
-                count += 1
-                used += 1
-            along[used] = j
-            used += 1
-    starts[n] = used
-    return nodes[:count], where[:count], along[:used], starts
-
-
-@njit(cache=True, nogil=True)
-def _half_edges(nodes, where, along, starts, axis, n_lines):
-    """
-    Make the half-edges whose left side is inside: along the rings, and both ways along each line's inner stretches.
-
-    Returns from-node, to-node, strip of each, how many belong to rings, and whether the parities closed.
-    """
-    n_sub = len(along) - (len(starts) - 1)
-    size = n_sub + 2 * len(nodes)
-    tail, head, strip = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-    ux, uy = axis[1], -axis[0]  # along the lines; the cross direction is to its left
-    above, below = np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
-    m = 0
-    for i in range(len(starts) - 1):
-        for q in range(starts[i], starts[i + 1] - 1):
-            a, b = along[q], along[q + 1]
-            pa, pb = where[a], where[b]
-            tail[m], head[m] = a, b
-            if pa % 2 == 1 and pa == pb:
-                forward = (nodes[b, 0] - nodes[a, 0]) * ux + (nodes[b, 1] - nodes[a, 1]) * uy > 0.0
-                strip[m] = pa // 2 + (1 if forward else 0)
-            elif pa % 2 == 0:
-                strip[m] = pa // 2
-            elif pb % 2 == 0:
-                strip[m] = pb // 2
-            else:
-                strip[m] = max(pa, pb) // 2
-            for node, other in ((a, pb), (b, pa)):
-                if where[node] % 2 == 1:
-                    above[node] += other > where[node]
-                    below[node] += other < where[node]
-            m += 1
-    rings = m
-    for k in range(n_lines):
-        on = np.flatnonzero(where == 2 * k + 1)
-        on = on[np.argsort(nodes[on, 0] * ux + nodes[on, 1] * uy, kind="mergesort")]
-        inside_above, inside_below = 0, 0
-        for q in range(len(on)):
-            inside_above ^= above[on[q]] & 1
-            inside_below ^= below[on[q]] & 1
-            if inside_above and inside_below:
-                if q + 1 == len(on):
-                    return tail, head, strip, rings, m, False
-                a, b = on[q], on[q + 1]
-                tail[m], head[m], strip[m] = a, b, k + 1
-                tail[m + 1], head[m + 1], strip[m + 1] = b, a, k
-                m += 2
-        if inside_above or inside_below:
-            return tail, head, strip, rings, m, False
-    return tail, head, strip, rings, m, True
-
-
-@njit(cache=True, nogil=True)
-def _leftmost(nodes, tail, head, strip, first_out, next_out, used, e):
-    """Return the half-edge after ``e`` around its face: the first one clockwise from the way back, in the same strip."""
-    b = head[e]
-    bx, by = nodes[tail[e], 0] - nodes[b, 0], nodes[tail[e], 1] - nodes[b, 1]
-    best, best_angle = -1, np.inf
-    out = first_out[b]
-    while out >= 0:
-        if strip[out] == strip[e] and not used[out] and head[out] != tail[e]:
-            dx, dy = nodes[head[out], 0] - nodes[b, 0], nodes[head[out], 1] - nodes[b, 1]
-            angle = -np.arctan2(bx * dy - by * dx, bx * dx + by * dy)  # clockwise from the way back
-            if angle <= 0.0:
-                angle += 2.0 * np.pi
-            if angle < best_angle:
-                best, best_angle = out, angle
-        out = next_out[out]
-    return best
-
-
-@njit(cache=True, nogil=True)
-def _walk(nodes, tail, head, strip, m):
-    """Walk half-edges into loops. Returns loop corners (half-edge numbers), loop offsets, and whether all closed."""
-    first_out = np.full(len(nodes), -1, np.int64)
-    next_out = np.empty(m, np.int64)
-    for e in range(m - 1, -1, -1):
-        next_out[e] = first_out[tail[e]]
-        first_out[tail[e]] = e
-    used = np.zeros(m, np.bool_)
-    order = np.empty(m, np.int64)
-    offsets = np.zeros(m + 1, np.int64)
-    loops, count = 0, 0
-    for start in range(m):
-        if used[start]:
-            continue
-        e = start
-        while True:
-            used[e] = True
-            order[count] = e
-            count += 1
-            if head[e] == tail[start]:
-                used[start] = False  # may the walk close here, or does another branch turn sharper?
-                nxt = _leftmost(nodes, tail, head, strip, first_out, next_out, used, e)
-                used[start] = True
-                if nxt == start:
-                    break
-            else:
-                nxt = _leftmost(nodes, tail, head, strip, first_out, next_out, used, e)
-            if nxt < 0 or count >= m:
-                return order, offsets[: loops + 1], False
-            e = nxt
-        loops += 1
-        offsets[loops] = count
-    return order, offsets[: loops + 1], True
-
-
-@njit(cache=True, nogil=True)
-def _contains(nodes, tail, order, start, stop, x, y):
-    inside = False
-    j = tail[order[stop - 1]]
-    for q in range(start, stop):
-        i = tail[order[q]]
-        if (nodes[i, 1] > y) != (nodes[j, 1] > y):
-            cross = nodes[j, 0] + (y - nodes[j, 1]) / (nodes[i, 1] - nodes[j, 1]) * (nodes[i, 0] - nodes[j, 0])
-            if x < cross:
-                inside = not inside
-        j = i
-    return inside
-
-
-@njit(cache=True, nogil=True)
-def _loop_areas(nodes, tail, order, offsets):
-    out = np.empty(len(offsets) - 1)
-    for q in range(len(out)):
-        ring = np.empty((offsets[q + 1] - offsets[q], 2))
-        for k in range(len(ring)):
-            ring[k] = nodes[tail[order[offsets[q] + k]]]
-        out[q] = ring_area(ring, 0, len(ring))
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _owners(nodes, tail, strip, order, offsets, areas):
-    """Return the outline loop that each loop belongs to: itself, or the smallest outline of its strip around a hole; -1."""
-    owner = np.empty(len(areas), np.int64)
-    for q in range(len(areas)):
-        owner[q] = q if areas[q] > 0.0 else -1
-        if areas[q] > 0.0:
-            continue
-        x, y = nodes[tail[order[offsets[q]]], 0], nodes[tail[order[offsets[q]]], 1]
-        best = np.inf
-        for o in range(len(areas)):
-            if (
-                0.0 < areas[o] < best
-                and strip[order[offsets[o]]] == strip[order[offsets[q]]]
-                and _contains(nodes, tail, order, offsets[o], offsets[o + 1], x, y)
-            ):
-                owner[q], best = o, areas[o]
-    return owner
-
-
-@njit(cache=True, nogil=True)
-def _heights(t_nodes, where, lines, breaks, left, right, rise):
-    """Return z of each node seen from the strip below and above it in cross direction (equal but where the section jumps)."""
-    low, span = t_nodes.min(), t_nodes.max() - t_nodes.min()
-    z = np.empty((len(t_nodes), 2))
-    for i in range(len(t_nodes)):
-        if where[i] % 2 == 1:
-            k = where[i] // 2
-            z[i, 0], z[i, 1] = right[k] * rise, left[k + 1] * rise
-        else:
-            s = where[i] // 2
-            a = lines[s - 1] if s > 0 else low
-            b = lines[s] if s < len(lines) else low + span
-            f = (t_nodes[i] - a) / (b - a) if b > a else 0.0
-            z[i, :] = (left[s] + min(1.0, max(0.0, f)) * (right[s] - left[s])) * rise
-    return z
-
-
-@njit(cache=True, nogil=True)
-def _cut(xy, ring_offsets, axis, breaks, left, right, rise, shift):
-    """
-    Cut one polygon; everything the caller needs to write its surfaces.
-
-    Returns nodes, where, z, along, starts, tail, head, strip, n ring half-edges, n half-edges, order, offsets, owner, ok.
-    """
-    t = xy[:, 0] * axis[0] + xy[:, 1] * axis[1]
-    lines, ok = _place_lines(t, breaks, left, right, rise, shift)
-    where0 = _positions(t, lines)
-    nodes, where, along, starts = _split_edges(xy, ring_offsets, t, where0, lines)
-    tail, head, strip, n_ring, m, closed = _half_edges(nodes, where, along, starts, axis, len(lines))
-    order, offsets = np.empty(0, np.int64), np.zeros(1, np.int64)
-    areas, owner = np.empty(0), np.empty(0, np.int64)
-    if ok and closed:
-        order, offsets, ok = _walk(nodes, tail, head, strip, m)
-        areas = _loop_areas(nodes, tail, order, offsets)
-        owner = _owners(nodes, tail, strip, order, offsets, areas)
-        whole = 0.0
-        for r in range(len(ring_offsets) - 1):
-            whole += ring_area(xy, ring_offsets[r], ring_offsets[r + 1])
-        tiled = abs(areas.sum() - whole) <= TILING_AREA_REL * whole + 1e-12
-        ok = ok and tiled and (len(owner) == 0 or owner.min() >= 0)
-    else:
-        ok = False
-    t_nodes = nodes[:, 0] * axis[0] + nodes[:, 1] * axis[1]
-    z = _heights(t_nodes, where, lines, breaks, left, right, rise)
-    return nodes, where, z, along, starts, tail, head, strip, n_ring, m, order, offsets, owner, ok
 
 
 @njit(cache=True, nogil=True)
@@ -328,109 +31,189 @@ def _grow2(array, need):
 
 
 @njit(cache=True, nogil=True)
-def _sweep(coords, ring_offsets, polygon_offsets, axes, section, breaks, left, right, section_offsets, rise, shift):
+def _side(where, node, strip):
+    """Return which of a node's two heights a face or wall in a strip takes: 1 when it lies above the node's line."""
+    return 1 if where[node] % 2 == 1 and strip > where[node] // 2 else 0
+
+
+@njit(cache=True, nogil=True)
+def _write_points(nodes, z, points, n_points):
+    """Write one point a node, a second one where the section jumps; return (nodes, 2) point numbers and the count."""
+    pid = np.empty((len(nodes), 2), np.int64)
+    for i in range(len(nodes)):
+        for side in range(2):
+            if side == 1 and abs(z[i, 1] - z[i, 0]) <= STEP_M:
+                pid[i, 1] = pid[i, 0]
+                continue
+            points[n_points, 0], points[n_points, 1], points[n_points, 2] = nodes[i, 0], nodes[i, 1], z[i, side]
+            pid[i, side] = n_points
+            n_points += 1
+    return pid, n_points
+
+
+@njit(cache=True, nogil=True)
+def _write_faces(loops, edges, where, pid, out, counts):
+    """Write the walked loops as faces, each outline before its holes; return the new counts of corners, rings, faces."""
+    order, offsets, owner = loops
+    tail, strip = edges
+    corners, rings, faces = out
+    n_corners, n_rings, n_faces = counts
+    for o in range(len(owner)):
+        if owner[o] != o:
+            continue
+        for q in range(o, o + len(owner)):  # the outline first, then its holes in order
+            loop = q % len(owner)
+            if owner[loop] != o:
+                continue
+            for e in order[offsets[loop] : offsets[loop + 1]]:
+                corners[n_corners] = pid[tail[e], _side(where, tail[e], strip[e])]
+                n_corners += 1
+            n_rings += 1
+            rings[n_rings] = n_corners
+        n_faces += 1
+        faces[n_faces] = n_rings
+    return n_corners, n_rings, n_faces
+
+
+@njit(cache=True, nogil=True)
+def _write_risers(inner, pid, z, out, counts):
+    """Write upright faces on the inner stretches of lines where the section jumps; return the new counts."""
+    tail, head = inner
+    corners, rings, faces = out
+    n_corners, n_rings, n_faces = counts
+    for e in range(0, len(tail), 2):
+        a, c = tail[e], head[e]
+        if pid[a, 0] == pid[a, 1]:
+            continue
+        falls = z[a, 0] > z[a, 1]
+        below, above = (1, 0) if falls else (0, 1)
+        first, second = (c, a) if falls else (a, c)
+        quad = (pid[first, below], pid[second, below], pid[second, above], pid[first, above])
+        for k in range(4):
+            corners[n_corners + k] = quad[k]
+        n_corners += 4
+        n_rings += 1
+        rings[n_rings] = n_corners
+        n_faces += 1
+        faces[n_faces] = n_rings
+    return n_corners, n_rings, n_faces
+
+
+@njit(cache=True, nogil=True)
+def _write_chains(split, strip, where, pid, chain, chain_offsets, n_chain):
+    """Write the top edge of each wall; ``chain_offsets`` is the polygon's own part. Returns the new count."""
+    along, starts = split
+    e = 0
+    for i in range(len(starts) - 1):
+        for q in range(starts[i], starts[i + 1] - 1):
+            for node in (along[q], along[q + 1]):
+                point = pid[node, _side(where, node, strip[e])]
+                if n_chain == chain_offsets[i] or chain[n_chain - 1] != point:
+                    chain[n_chain] = point
+                    n_chain += 1
+            e += 1
+        chain_offsets[i + 1] = n_chain
+    return n_chain
+
+
+@njit(cache=True, nogil=True)
+def _sweep(outlines, axes, section, sections, rise, shift):
+    """Cut and lift every polygon; returns the arrays of ``RoofSurfaces`` in their order."""
+    coords, ring_offsets, polygon_offsets = outlines
+    breaks, left, right, section_offsets = sections
     n_poly = len(polygon_offsets) - 1
     points = np.empty((2 * len(coords) + 16, 3))
-    corners = np.empty(4 * len(coords) + 16, np.int64)
-    rings = np.zeros(2 * n_poly + 16, np.int64)
-    faces = np.zeros(2 * n_poly + 16, np.int64)
+    corners, chain = np.empty(4 * len(coords) + 16, np.int64), np.empty(4 * len(coords) + 16, np.int64)
+    rings, faces = np.zeros(2 * n_poly + 16, np.int64), np.zeros(2 * n_poly + 16, np.int64)
     riser = np.zeros(2 * n_poly + 16, np.uint8)
-    polygon_faces = np.zeros(n_poly + 1, np.int64)
-    chain = np.empty(4 * len(coords) + 16, np.int64)
-    chain_offsets = np.zeros(len(coords) + 1, np.int64)
+    polygon_faces, chain_offsets = np.zeros(n_poly + 1, np.int64), np.zeros(len(coords) + 1, np.int64)
     ok = np.zeros(n_poly, np.bool_)
-    n_points, n_corners, n_rings, n_faces, n_chain = 0, 0, 0, 0, 0
+    n_points, n_chain, counts = 0, 0, (0, 0, 0)
     for p in range(n_poly):
         r0, r1 = polygon_offsets[p], polygon_offsets[p + 1]
         v0, v1 = ring_offsets[r0], ring_offsets[r1]
         s0, s1 = section_offsets[section[p]], section_offsets[section[p] + 1]
-        # breaks has one entry more than strips: section k has (s1 - s0) strips and its breaks start at s0 + k
-        b = breaks[s0 + section[p] : s1 + section[p] + 1]
-        zl, zr = left[s0:s1], right[s0:s1]
-        got = _cut(coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, axes[p], b, zl, zr, rise[p], shift[p])
-        nodes, where, z, along, starts, tail, head, strip, n_ring, m, order, offsets, owner, good = got
-        ok[p] = good
-        if not good:
+        # breaks has one entry more than strips in every section, so section k's start at s0 + k
+        shape = (breaks[s0 + section[p] : s1 + section[p] + 1], left[s0:s1], right[s0:s1])
+        got = cut(coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, axes[p], shape, rise[p], shift[p])
+        nodes, where, z, along, starts, tail, head, strip, n_ring, m, order, offsets, owner, ok[p] = got
+        if ok[p]:
+            inner = m - n_ring
+            points = _grow2(points, n_points + 2 * len(nodes))
+            corners = _grow(corners, counts[0] + m + 2 * inner)
+            rings = _grow(rings, counts[1] + len(owner) + inner + 2)
+            faces = _grow(faces, counts[2] + len(owner) + inner + 2)
+            riser = _grow(riser, counts[2] + len(owner) + inner + 2)
+            chain = _grow(chain, n_chain + 2 * len(along) + 2)
+            pid, n_points = _write_points(nodes, z, points, n_points)
+            out, first = (corners, rings, faces), counts[2]
+            counts = _write_faces((order, offsets, owner), (tail, strip), where, pid, out, counts)
+            roofs = counts[2]
+            counts = _write_risers((tail[n_ring:m], head[n_ring:m]), pid, z, out, counts)
+            riser[first:roofs], riser[roofs : counts[2]] = 0, 1
+            part = chain_offsets[v0 : v1 + 1]
+            n_chain = _write_chains((along, starts), strip, where, pid, chain, part, n_chain)
+        else:
             chain_offsets[v0 + 1 : v1 + 1] = n_chain
-            polygon_faces[p + 1] = n_faces
-            continue
-        # points: one a node, a second one where the section jumps there
-        points = _grow2(points, n_points + 2 * len(nodes))
-        pid = np.empty((len(nodes), 2), np.int64)
-        for i in range(len(nodes)):
-            for side in range(2):
-                if side == 1 and abs(z[i, 1] - z[i, 0]) <= _STEP:
-                    pid[i, 1] = pid[i, 0]
-                    continue
-                points[n_points, 0], points[n_points, 1], points[n_points, 2] = nodes[i, 0], nodes[i, 1], z[i, side]
-                pid[i, side] = n_points
-                n_points += 1
-        corners = _grow(corners, n_corners + m + 2 * (m - n_ring))
-        rings = _grow(rings, n_rings + len(owner) + m - n_ring + 2)
-        faces = _grow(faces, n_faces + len(owner) + m - n_ring + 2)
-        riser = _grow(riser, n_faces + len(owner) + m - n_ring + 2)
-        for o in range(len(owner)):
-            if owner[o] != o:
-                continue
-            for q in range(o, o + len(owner)):  # the outline first, then its holes in order
-                loop = q % len(owner)
-                if owner[loop] != o:
-                    continue
-                for e in order[offsets[loop] : offsets[loop + 1]]:
-                    node = tail[e]
-                    side = 1 if where[node] % 2 == 1 and strip[e] > where[node] // 2 else 0
-                    corners[n_corners] = pid[node, side]
-                    n_corners += 1
-                n_rings += 1
-                rings[n_rings] = n_corners
-            riser[n_faces] = 0
-            n_faces += 1
-            faces[n_faces] = n_rings
-        for e in range(n_ring, m, 2):  # risers stand on inner stretches of lines where the section jumps
-            a, c = tail[e], head[e]
-            if pid[a, 0] == pid[a, 1]:
-                continue
-            if z[a, 0] > z[a, 1]:
-                quad = (pid[c, 1], pid[a, 1], pid[a, 0], pid[c, 0])
-            else:
-                quad = (pid[a, 0], pid[c, 0], pid[c, 1], pid[a, 1])
-            for k in range(4):
-                corners[n_corners + k] = quad[k]
-            n_corners += 4
-            n_rings += 1
-            rings[n_rings] = n_corners
-            riser[n_faces] = 1
-            n_faces += 1
-            faces[n_faces] = n_rings
-        polygon_faces[p + 1] = n_faces
-        chain = _grow(chain, n_chain + 2 * len(along) + 2)
-        e = 0
-        for i in range(len(starts) - 1):
-            for q in range(starts[i], starts[i + 1] - 1):
-                a, c = along[q], along[q + 1]
-                for node in (a, c):
-                    side = 1 if where[node] % 2 == 1 and strip[e] > where[node] // 2 else 0
-                    point = pid[node, side]
-                    if n_chain == chain_offsets[v0 + i] or chain[n_chain - 1] != point:
-                        chain[n_chain] = point
-                        n_chain += 1
-                e += 1
-            chain_offsets[v0 + i + 1] = n_chain
+        polygon_faces[p + 1] = counts[2]
     return (
         points[:n_points].copy(),
-        corners[:n_corners].copy(),
-        rings[: n_rings + 1].copy(),
-        faces[: n_faces + 1].copy(),
+        corners[: counts[0]].copy(),
+        rings[: counts[1] + 1].copy(),
+        faces[: counts[2] + 1].copy(),
         polygon_faces,
-        riser[:n_faces].copy(),
+        riser[: counts[2]].copy(),
         chain[:n_chain].copy(),
         chain_offsets,
         ok,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """
+    Distinct roof sections, packed for the kernel; ``pack`` makes them.
+
+    Attributes
+    ----------
+    breaks : (k + s,) float64
+        Places from 0 to 1 across the roof, down-slope last; one more than strips in each of s sections.
+    left, right : (k,) float64
+        Heights 0..1 at the two ends of each strip.
+    offsets : (s + 1,) int64
+        Strips of each section.
+    """
+
+    breaks: Float64
+    left: Float64
+    right: Float64
+    offsets: Int64
+
+
+def pack(sections: Sequence[tuple[Float64, Float64, Float64]]) -> Sections:
+    """
+    Pack sections.
+
+    Parameters
+    ----------
+    sections : sequence of (breaks, left, right)
+        At least one; (k + 1,), (k,) and (k,) float64 each.
+
+    Returns
+    -------
+    Sections
+
+    Examples
+    --------
+    >>> pack([(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0]))]).offsets.tolist()
+    [0, 2]
+    """
+    breaks, left, right = (np.concatenate(column) for column in zip(*sections, strict=True))
+    return Sections(breaks, left, right, np.cumsum([0, *(len(s[1]) for s in sections)], dtype=np.int64))
+
+
 def sweep(
-    rings: Rings, axes: Float64, section: Int64, sections: "Sections", rise: Float64, shift: Float64
+    rings: Rings, axes: Float64, section: Int64, sections: Sections, rise: Float64, shift: Float64
 ) -> RoofSurfaces:
     """
     Sweep a section over each polygon.
@@ -455,38 +238,6 @@ def sweep(
     RoofSurfaces
         ``ok`` is False where the cut did not tile the polygon.
     """
-    return RoofSurfaces(
-        *_sweep(
-            rings.coords,
-            rings.ring_offsets,
-            rings.polygon_offsets,
-            np.ascontiguousarray(axes),
-            section,
-            sections.breaks,
-            sections.left,
-            sections.right,
-            sections.offsets,
-            rise,
-            shift,
-        )
-    )
-
-
-class Sections:
-    """
-    Distinct roof sections, packed for the kernel.
-
-    Parameters
-    ----------
-    sections : sequence of (breaks, left, right)
-        ``breaks`` (k + 1,) from 0 to 1 across the roof, ``left`` and ``right`` (k,) heights 0..1 at the two ends of each strip.
-    """
-
-    __slots__ = ("breaks", "left", "offsets", "right")
-
-    def __init__(self, sections: "list[tuple[Float64, Float64, Float64]]") -> None:
-        empty = [np.empty(0)]
-        self.breaks = np.concatenate([np.asarray(s[0], float) for s in sections] or empty)
-        self.left = np.concatenate([np.asarray(s[1], float) for s in sections] or empty)
-        self.right = np.concatenate([np.asarray(s[2], float) for s in sections] or empty)
-        self.offsets = np.cumsum([0, *(len(s[1]) for s in sections)]).astype(np.int64)
+    outlines = (rings.coords, rings.ring_offsets, rings.polygon_offsets)
+    packed = (sections.breaks, sections.left, sections.right, sections.offsets)
+    return RoofSurfaces(*_sweep(outlines, np.ascontiguousarray(axes), section, packed, rise, shift))

@@ -131,8 +131,7 @@ def _pinched(coords, ring_offsets, polygon_offsets, tolerance):
                     for b in range(start, stop):
                         bx, by = coords[b, 0], coords[b, 1]
                         if (
-                            i != a
-                            and i != b
+                            i not in (a, b)
                             and px >= min(ax, bx) - tolerance
                             and px <= max(ax, bx) + tolerance
                             and py >= min(ay, by) - tolerance

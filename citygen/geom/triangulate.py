@@ -7,6 +7,8 @@ off when no other vertex lies in or on it. A result is accepted only when its tr
 faces with holes, go to Shapely's constrained Delaunay triangulation, all in one call.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import shapely
 from numba import njit
@@ -169,8 +171,8 @@ def triangulate(
     Returns
     -------
     triangles : (m, 3) int64
-        Corner numbers (positions in ``corners``), turning as their face does. A face that could not be triangulated has fewer triangles than its
-        vertices ask for (none).
+        Corner numbers (positions in ``corners``), turning as their face does. A face that could not be triangulated has
+        fewer than its vertices ask for.
     triangle_offsets : (f + 1,) int64
         Triangles of each face.
     vectors : (f, 3) float64
@@ -213,12 +215,12 @@ def _delaunay(
     corner = corners[at]
     of_face = np.repeat(np.repeat(np.arange(len(rest)), n_rings), sizes)
     xy = np.stack([vertices[corner, first[of_face]], vertices[corner, second[of_face]]], axis=1)
-    closed = np.repeat(np.cumsum(sizes) - sizes, 1)
-    lines = [np.r_[s : s + n, s] for s, n in zip(closed.tolist(), sizes.tolist(), strict=True)]
+    first_corner = np.cumsum(sizes) - sizes
+    lines = [np.r_[s : s + n, s] for s, n in zip(first_corner.tolist(), sizes.tolist(), strict=True)]
     rings = shapely.linearrings(xy[np.concatenate(lines)], indices=np.repeat(np.arange(len(ring)), sizes + 1))
     starts = np.concatenate([[0], np.cumsum(n_rings)])
     polygons = np.array(
-        [shapely.Polygon(rings[a], rings[a + 1 : b]) for a, b in zip(starts[:-1], starts[1:], strict=True)],
+        [shapely.Polygon(rings[a], rings[a + 1 : b]) for a, b in pairwise(starts)],
         dtype=object,
     )
     parts, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(polygons), return_index=True)

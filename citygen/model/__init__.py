@@ -1,1 +1,1 @@
-
+"""The values that pass between rooms: small, frozen, slotted."""

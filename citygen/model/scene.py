@@ -1,4 +1,4 @@
-"""A tile's picture of the world, ready for any writer: shaded triangles, whose they are, and what is known of each."""
+"""A tile as any writer takes it: shaded triangles, whose they are, what is known of each; and its entry in a tileset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,3 +37,32 @@ class Scene:
     table: Mapping[str, AnyArray]
     lon: float
     lat: float
+
+
+@dataclass(frozen=True, slots=True)
+class TileEntry:
+    """
+    One written tile.
+
+    Attributes
+    ----------
+    uri : str
+        Path below the output folder.
+    col, row : int
+        Its place in the grid.
+    lon, lat : float
+        Degrees: origin of its local frame.
+    low, high : tuple of float
+        Extent of its content in that frame: east, north, up, metres.
+    region : tuple of float
+        West, south, east, north in degrees, lowest and highest ellipsoidal height in metres.
+    """
+
+    uri: str
+    col: int
+    row: int
+    lon: float
+    lat: float
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    region: tuple[float, float, float, float, float, float]

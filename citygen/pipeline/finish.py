@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from citygen.catalogue.records import rejected_rows, write_catalogue
 from citygen.config import BuildConfig
-from citygen.formats.base import FORMATS, TileEntry, write_whole
+from citygen.formats.base import FORMATS, write_whole
+from citygen.model.scene import TileEntry
 from citygen.geom.geodesy import transformer
 from citygen.log import get_logger
 from citygen.outcome import OUTCOMES, known_reasons

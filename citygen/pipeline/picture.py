@@ -6,7 +6,7 @@ import numpy as np
 
 from citygen.arraytypes import Float64, Int64, UInt8
 from citygen.errors import ConfigError
-from citygen.formats.base import TileEntry
+from citygen.model.scene import TileEntry
 from citygen.formats.glb import decode
 from citygen.geom.geodesy import LocalFrame, from_ecef, transformer
 from citygen.ground.dem import Dem

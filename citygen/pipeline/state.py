@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from citygen.errors import OutputError
-from citygen.formats.base import TileEntry, write_whole
+from citygen.formats.base import write_whole
+from citygen.model.scene import TileEntry
 from citygen.pipeline.plan import Plan
 from citygen.version import __version__
 

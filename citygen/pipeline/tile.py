@@ -20,7 +20,8 @@ from citygen.buildings.parts import resolve_parts
 from citygen.buildings.repair import Footprints, repair
 from citygen.catalogue.records import Built, Facts, to_table
 from citygen.facade.colours import colours
-from citygen.formats.base import FORMATS, TileEntry, write_whole
+from citygen.formats.base import FORMATS, write_whole
+from citygen.model.scene import TileEntry
 from citygen.geom.geodesy import north_on_grid
 from citygen.ground.dem import Dem
 from citygen.ground.under import ground_under

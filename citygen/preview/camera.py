@@ -186,7 +186,7 @@ def _fit(points: Float64, camera: Camera, azimuth_deg: float, size: tuple[int, i
         tx, ty = tangent * (1.0 - MARGIN), tangent * (1.0 - MARGIN) * size[1] / size[0]
         x0, x1, y0, y1 = (x - tx * z).max(), (x + tx * z).min(), (y - ty * z).max(), (y + ty * z).min()
         back = min((x1 - x0) / (2.0 * tx), (y1 - y0) / (2.0 * ty), z.min() - 1.0)
-        origin = 0.5 * (x0 + x1) * 1.05 * right + 0.5 * (y0 + y1) * up + back * forward
+        origin = 0.5 * (x0 + x1) * right + 0.5 * (y0 + y1) * up + back * forward
     depth = z - origin @ forward
     near, far = max(float(depth.min()), 0.0), max(float(depth.max()), 1e-3)
     return View(origin, right, up, forward, tangent / camera.zoom, size, float(azimuth_deg), near, far)

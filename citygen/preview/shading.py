@@ -128,14 +128,14 @@ def shade(stage: Stage, hits: Hits, sunlit: AnyArray, ambient: AnyArray, y: AnyA
     colour = _toned(albedo * light, style.exposure)
     behind = backdrop(stage, y)
     ground = np.flatnonzero(hits.triangle >= stage.surfaces.ground_from)
-    if len(ground):
-        free = Hits(*(getattr(hits, name)[ground] for name in Hits.__slots__))
-        full = _light(stage, free, np.ones(len(ground)), open_ambient(free.normal))
-        # outside the town the ground turns into paper, which still takes the shadows
-        kept = np.clip((light[ground] @ LUMINANCE) / np.maximum(full @ LUMINANCE, 1e-6), 0.0, 1.0)[:, None]
-        paper = behind[ground] * (1.0 - 0.75 * (1.0 - kept))
-        fade = _margin(stage, hits.point[ground, :2])[:, None]
-        colour[ground] = colour[ground] * (1.0 - fade) + paper * fade
+    fade = _margin(stage, hits.point[ground, :2])
+    ground, fade = ground[fade > 0.0], fade[fade > 0.0, None]
+    free = Hits(*(getattr(hits, name)[ground] for name in Hits.__slots__))
+    full = _light(stage, free, np.ones(len(ground)), open_ambient(free.normal))
+    # outside the town the ground turns into paper, which still takes the shadows
+    kept = np.clip((light[ground] @ LUMINANCE) / np.maximum(full @ LUMINANCE, 1e-6), 0.0, 1.0)[:, None]
+    paper = behind[ground] * (1.0 - 0.75 * (1.0 - kept))
+    colour[ground] = colour[ground] * (1.0 - fade) + paper * fade
     depth = np.clip((hits.distance - stage.view.near_m) / max(stage.view.far_m - stage.view.near_m, 1e-6), 0.0, 1.5)
     haze = (style.haze * depth**1.5)[:, None]
     colour = colour * (1.0 - haze) + behind * haze

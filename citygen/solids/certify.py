@@ -1,5 +1,5 @@
 """
-Solids to verdicts: is each one closed, oriented outwards, planar, free of empty faces, and does its roof tile its plan?
+Solids to verdicts: each one is closed, oriented outwards, planar, free of empty faces and true to its plan, or it fails.
 
 Other code than the kernels that made the solids (DESIGN, promise 10): edges are paired by sorting, planes come from area
 vectors, the plan area is compared with the footprint's. Codes follow ISO 19107 as val3dity names them where one fits.
@@ -110,15 +110,20 @@ def volumes(meshes: Meshes) -> Float64:
     first = meshes.vertices[meshes.corners[meshes.ring_offsets[meshes.face_offsets[:-1]]]]
     base = meshes.vertices[np.minimum(meshes.solid_vertices[:-1], len(meshes.vertices) - 1)]
     share = np.einsum("ij,ij->i", first - base[face_solid], vectors) / 3
-    out: Float64 = np.bincount(face_solid, weights=share, minlength=len(meshes))
-    return out
+    return _per_solid(face_solid, share, len(meshes))
+
+
+def _per_solid(face_solid: Int64, weights: Float64, n: int) -> Float64:
+    """Sum a number of each face over its solid."""
+    total: Float64 = np.bincount(face_solid, weights=weights, minlength=n).astype(np.float64)
+    return total
 
 
 def _plan(meshes: Meshes, vectors: Float64, face_solid: Int64, plan_area: Float64) -> Bool:
     """Floor and roof faces, projected, have the footprint's area."""
     n = len(meshes)
-    floor = np.bincount(face_solid, weights=np.where(meshes.face_class == FLOOR, -vectors[:, 2], 0.0), minlength=n)
-    roof = np.bincount(face_solid, weights=np.where(meshes.face_class == ROOF, vectors[:, 2], 0.0), minlength=n)
+    floor = _per_solid(face_solid, np.where(meshes.face_class == FLOOR, -vectors[:, 2], 0.0), n)
+    roof = _per_solid(face_solid, np.where(meshes.face_class == ROOF, vectors[:, 2], 0.0), n)
     slack = 1e-9 * plan_area + 1e-9
     good: Bool = (np.abs(floor - plan_area) <= slack) & (np.abs(roof - plan_area) <= slack)
     return good
@@ -130,6 +135,6 @@ def surface_areas(meshes: Meshes) -> dict[int, Float64]:
     area = np.linalg.norm(vectors, axis=1)
     face_solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_faces))
     return {
-        kind: np.bincount(face_solid, weights=np.where(meshes.face_class == kind, area, 0.0), minlength=len(meshes))
+        kind: _per_solid(face_solid, np.where(meshes.face_class == kind, area, 0.0), len(meshes))
         for kind in (FLOOR, WALL, ROOF)
     }

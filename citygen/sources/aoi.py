@@ -78,16 +78,12 @@ def read_aoi(spec: AoiSpec, options: SourceOptions | None = None) -> Aoi:
     if isinstance(spec, BaseGeometry):
         return _finished([spec], crs, "the area of interest")
     if isinstance(spec, Mapping):
-        return _finished(_of_json(spec), crs, "the area of interest")
+        return _finished(_of_json(_plain(spec)), crs, "the area of interest")
     box = _BOX.fullmatch(str(spec))
     if box is not None:
         return _finished(_of_box([float(number) for number in box.groups()], str(spec)), crs, f"the box {spec}")
     if str(spec).lstrip().startswith("{"):
-        try:
-            thing = json.loads(str(spec))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"the area of interest is no usable JSON: {error}") from error
-        return _finished(_of_json(thing), crs, "the area of interest")
+        return _finished(_of_json(_plain(str(spec))), crs, "the area of interest")
     source = open_source(spec, SourceOptions(layer=options.layer, crs=options.crs, columns=()))
     parts: list[BaseGeometry] = []
     for batch in source.batches(None):
@@ -109,6 +105,15 @@ def _of_box(numbers: list[float], text: str) -> list[BaseGeometry]:
     if west < east:
         return [shapely.box(west, south, east, north)]
     return [shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north)]
+
+
+def _plain(thing: Mapping[str, Any] | str) -> dict[str, Any]:
+    """Return GeoJSON as parsed JSON: mappings may hold tuples where JSON has lists."""
+    try:
+        plain = json.loads(thing if isinstance(thing, str) else json.dumps(dict(thing)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"the area of interest is no usable JSON: {error}") from error
+    return plain if isinstance(plain, dict) else {}
 
 
 def _of_json(thing: Mapping[str, Any]) -> list[BaseGeometry]:

@@ -26,7 +26,7 @@ ID_WORDS = ("id", "@id", "osm_id", "gml_id", "fid", "ogc_fid", "objectid", "gid"
 """Columns that are taken as ids when the user names none, best first, in any letter case."""
 
 ID_SAMPLE = 1000
-"""Rows that must be distinct and non-null for a column to be taken as ids unasked: some have an ``Id`` of zeros."""
+"""First rows of which half must have an id of their own for a column to be taken unasked: some have an ``Id`` of zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +285,13 @@ def _is_key(values: pa.Array | None, name: str, where: str) -> bool:
         values = values.storage
     if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
         return False
-    good = values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
+    good = 2 * pc.count_distinct(values, mode="only_valid").as_py() >= len(values)
     if not good:
         log.info(
-            "%s: column %r is not taken as id: it is not unique within the first %d rows", where, name, len(values)
+            "%s: column %r is not taken as id: most values are missing or repeated in the first %d rows",
+            where,
+            name,
+            len(values),
         )
     return bool(good)
 

@@ -22,8 +22,8 @@ from citygen.errors import InputError
 from citygen.log import get_logger
 from citygen.sources.base import BATCH_ROWS, SOURCES, Bounds, Source, SourceFormat, SourceInfo, SourceOptions
 from citygen.sources.batch import ID_SAMPLE, Rows, Shape, id_candidates, make_batch, shape_of
-from citygen.sources.crs import file_crs
-from citygen.sources.ogr import decode, describe
+from citygen.sources.crs import file_crs, missing_crs
+from citygen.sources.ogr import CrsUnreadable, decode, describe
 
 log = get_logger(__name__)
 
@@ -83,7 +83,10 @@ def open_fgb(path: Path, options: SourceOptions) -> Source:
     with _mapped(path) as data:
         layout = _layout(data, path)
         starts = _starts(data, layout, path)
-        meta = describe(_small_file(layout, _EMPTY_FEATURE, 1), str(path))
+        try:
+            meta = describe(_small_file(layout, _EMPTY_FEATURE, 1), str(path))
+        except CrsUnreadable as error:
+            raise missing_crs(path, f"its CRS cannot be read ({error})") from error
         n = len(starts) - 1
         head = _rows(data, layout, starts, np.arange(min(n, ID_SAMPLE), dtype=np.int64), path) if n else None
     columns = tuple(str(name) for name in meta["fields"])

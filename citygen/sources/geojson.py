@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,8 @@ _MOST_COLUMNS = 4096
 _BOOL, _INT, _FLOAT, _TEXT, _NEST, _NULL = 1, 2, 4, 8, 16, 0
 _KINDS = {bool: _BOOL, int: _INT, float: _FLOAT, str: _TEXT, list: _NEST, dict: _NEST, type(None): _NULL}
 _INT64 = 1 << 63
+Feature: TypeAlias = tuple[bytes | None, str | None, str | None, dict[str, Any]]
+"""WKB, problem, the feature's own id, properties."""
 _START = re.compile(rb"^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00\x1e]*[{\[]")
 
 
@@ -64,7 +66,7 @@ def open_geojson(path: Path, options: SourceOptions) -> Source:
     """
     survey = _Survey()
     with JsonStream(path) as stream:
-        for batch in _chunks(features(stream, survey.members), 8192):
+        for batch in _chunks(map(read_feature, features(stream, survey.members)), 8192):
             survey.take(batch, path)
         if stream.bad_byte is not None:
             log.warning("%s: not UTF-8 from byte %d on; unreadable bytes are shown as U+FFFD", path, stream.bad_byte)
@@ -95,7 +97,7 @@ class GeoJson:
         """Yield the batches; see ``citygen.sources.base.Source``."""
         row = 0
         with JsonStream(self.path) as stream:
-            for batch in _chunks(features(stream, {}), batch_rows):
+            for batch in _chunks(map(read_feature, features(stream, {})), batch_rows):
                 rows = feature_rows(batch, self.kinds, row)
                 row += len(batch)
                 table = make_batch(rows, self.shape, bbox)
@@ -156,14 +158,14 @@ def features(stream: JsonStream, members: dict[str, Any]) -> Iterator[Any]:
         raise stream.error("the file holds no JSON value")
 
 
-def feature_rows(batch: Sequence[Any], kinds: Mapping[str, int], first_row: int) -> Rows:
+def feature_rows(batch: Sequence[Feature], kinds: Mapping[str, int], first_row: int) -> Rows:
     """
-    Turn parsed features into rows.
+    Turn features into rows.
 
     Parameters
     ----------
-    batch : sequence
-        Parsed features.
+    batch : sequence of Feature
+        As ``read_feature`` gives them.
     kinds : mapping of str to int
         Kinds of values a column holds, over the whole file.
     first_row : int
@@ -174,13 +176,7 @@ def feature_rows(batch: Sequence[Any], kinds: Mapping[str, int], first_row: int)
     Rows
         One a feature.
     """
-    geometry, problems, ids, properties = [], [], [], []
-    for thing in batch:
-        wkb, problem, feature_id, own = _feature(thing)
-        geometry.append(wkb)
-        problems.append(problem)
-        ids.append(feature_id)
-        properties.append(own)
+    geometry, problems, ids, properties = zip(*batch, strict=True)
     return Rows(
         row=np.arange(first_row, first_row + len(batch), dtype=np.int64),
         geometry=pa.array(geometry, pa.binary()),
@@ -188,6 +184,20 @@ def feature_rows(batch: Sequence[Any], kinds: Mapping[str, int], first_row: int)
         problem=text_array(problems),
         feature_id=text_array(ids),
     )
+
+
+def read_feature(thing: Any) -> Feature:
+    """Return WKB, problem, id and properties of what stands in a feature's place."""
+    if not isinstance(thing, dict):
+        return None, "not a GeoJSON feature", None, {}
+    if "geometry" not in thing and thing.get("type") in _GEOMETRIES:
+        return *geometry_wkb(thing), None, {}
+    own = thing.get("properties")
+    feature_id = thing.get("id")
+    if isinstance(feature_id, bool) or not isinstance(feature_id, str | int | float) or feature_id == "":
+        feature_id = None
+    wkb, problem = geometry_wkb(thing["geometry"]) if "geometry" in thing else (None, "the feature has no geometry")
+    return wkb, problem, None if feature_id is None else str(feature_id), own if isinstance(own, dict) else {}
 
 
 def values_array(values: Sequence[Any], kind: int) -> pa.Array:
@@ -224,12 +234,9 @@ class _Survey:
     head: list[dict[str, Any]] = field(default_factory=list)
     box: np.ndarray = field(default_factory=lambda: np.array([np.inf, np.inf, -np.inf, -np.inf]))
 
-    def take(self, batch: Sequence[Any], path: Path) -> None:
+    def take(self, batch: Sequence[Feature], path: Path) -> None:
         """Look at some more features."""
-        geometry = []
-        for thing in batch:
-            wkb, _, _, own = _feature(thing)
-            geometry.append(wkb)
+        for _, _, _, own in batch:
             for name, value in own.items():
                 self.kinds[name] |= value_kind(value)
             if len(self.head) < ID_SAMPLE:
@@ -239,7 +246,7 @@ class _Survey:
                 f"{path}: more than {_MOST_COLUMNS} different property names; its features do not share columns"
             )
         self.count += len(batch)
-        boxes = wkb_bounds(pa.array(geometry, pa.binary()))
+        boxes = wkb_bounds(pa.array([wkb for wkb, *_ in batch], pa.binary()))
         good = boxes[np.isfinite(boxes).all(axis=1)]
         if len(good):
             self.box = np.concatenate(
@@ -259,23 +266,7 @@ class _Survey:
         return (west, south, east, north) if west <= east else None
 
 
-def _feature(thing: Any) -> tuple[bytes | None, str | None, str | None, dict[str, Any]]:
-    """Return WKB, problem, id and properties of what stands in a feature's place."""
-    if not isinstance(thing, dict):
-        return None, "not a GeoJSON feature", None, {}
-    if "geometry" not in thing and thing.get("type") in _GEOMETRIES:
-        return *geometry_wkb(thing), None, {}
-    own = thing.get("properties")
-    feature_id = thing.get("id")
-    if isinstance(feature_id, bool) or not isinstance(feature_id, str | int | float) or feature_id == "":
-        feature_id = None
-    wkb, problem = (
-        geometry_wkb(thing["geometry"]) if "geometry" in thing else (None, "the feature has no geometry member")
-    )
-    return wkb, problem, None if feature_id is None else str(feature_id), own if isinstance(own, dict) else {}
-
-
-def _chunks(things: Iterator[Any], size: int) -> Iterator[list[Any]]:
+def _chunks(things: Iterator[Feature], size: int) -> Iterator[list[Feature]]:
     """Yield lists of up to ``size`` things."""
     while batch := list(islice(things, size)):
         yield batch

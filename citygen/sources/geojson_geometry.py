@@ -109,11 +109,13 @@ def _line(positions: list[Any], most: int | None) -> bytes:
 
 def _polygon(rings: list[Any], most: int | None) -> bytes:
     """Write a polygon; all its rings get the dimension of the poorest one."""
-    three = most != 2 and bool(rings) and all(_dims(_list(ring)) == 3 for ring in rings if ring)
-    out = [struct.pack("<BII", 1, _POLYGON + (1000 if three else 0), len(rings))]
-    for ring in rings:
-        _, flat = _positions(_list(ring), 3 if three else 2)
-        out += (struct.pack("<I", len(ring)), flat)
+    flat = [_positions(_list(ring), most) for ring in rings]
+    three = bool(flat) and all(dims == 3 for (dims, _), ring in zip(flat, rings, strict=True) if ring)
+    if not three and any(dims == 3 for dims, _ in flat):
+        flat = [_positions(ring, 2) for ring in rings]
+    out = [struct.pack("<BII", 1, _POLYGON + (1000 if three and any(rings) else 0), len(rings))]
+    for ring, (_, numbers) in zip(rings, flat, strict=True):
+        out += (struct.pack("<I", len(ring)), numbers)
     return b"".join(out)
 
 
@@ -127,31 +129,22 @@ def _list(thing: Any) -> list[Any]:
     return thing
 
 
-def _dims(positions: list[Any]) -> int:
-    """Return 3 when every position has a z, else 2."""
-    try:
-        lengths = set(map(len, positions))
-    except TypeError:
-        raise _GeometryError("the coordinates are not nested as the type asks") from None
-    if lengths and min(lengths) < 2:
-        raise _GeometryError("a position has fewer than two numbers")
-    return 3 if lengths and min(lengths) >= 3 else 2
-
-
-def _positions(positions: list[Any], dims: int | None = None) -> tuple[int, bytes]:
-    """Return the dimension and the packed numbers of a list of positions."""
-    own = _dims(positions)
-    dims = own if dims is None else dims
-    if any(type(position) is not list for position in positions):
+def _positions(positions: list[Any], most: int | None) -> tuple[int, bytes]:
+    """Return the dimension (3 when every position has a z, unless ``most`` is 2) and the packed numbers."""
+    if set(map(type, positions)) - {list}:
         raise _GeometryError("the coordinates are not nested as the type asks")
-    if any(len(position) != dims for position in positions):
+    lengths = set(map(len, positions))
+    least = min(lengths, default=2)
+    if least < 2:
+        raise _GeometryError("a position has fewer than two numbers")
+    dims = 2 if most == 2 else min(least, 3)
+    if lengths - {dims}:
         positions = [position[:dims] for position in positions]
     flat = list(chain.from_iterable(positions))
     kinds = set(map(type, flat))
-    if not kinds <= _NUMBERS:
-        raise _GeometryError(
-            "the coordinates are not nested as the type asks" if list in kinds else "a coordinate is not a number"
-        )
+    if kinds - _NUMBERS:
+        nested = "the coordinates are not nested as the type asks"
+        raise _GeometryError(nested if list in kinds else "a coordinate is not a number")
     if not all(map(math.isfinite, flat)):
         raise _GeometryError("a coordinate is NaN or infinite")
     return dims, struct.pack(f"<{len(flat)}d", *flat)

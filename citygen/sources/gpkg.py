@@ -79,8 +79,17 @@ class Gpkg:
         query = f"SELECT {', '.join(columns)} FROM {_name(self.table)}{where} ORDER BY {_name(self.key)}"  # noqa: S608  names are quoted
         with _reading(self.path) as base:
             cursor = base.execute(query, values)
+            last = None
             while records := cursor.fetchmany(batch_rows):
-                table = make_batch(self._rows(records), self.shape, bbox)
+                rows = self._rows(records)
+                keys = rows.row if last is None else np.append(last, rows.row)
+                if (np.diff(keys) <= 0).any():
+                    raise InputError(
+                        f"{self.path}: the ids in {self.key!r} of layer {self.table!r} are not unique:"
+                        " the file is damaged, or the layer is a view that repeats rows; export it again"
+                    )
+                last = keys[-1]
+                table = make_batch(rows, self.shape, bbox)
                 if table is not None:
                     yield table
 

@@ -31,21 +31,28 @@ def wkb_of(blobs: Sequence[Any]) -> tuple[pa.Array, pa.Array]:
     problem : (n,) pyarrow.Array of string
         Why, for the latter.
     """
+    kinds = {blob if blob is None else blob[:2] + blob[3:4] if isinstance(blob, bytes) else b"" for blob in blobs}
+    starts = {kind: _start(kind) for kind in kinds if kind is not None}
+    if all(isinstance(start, int) for start in starts.values()) and len(starts) <= 1:
+        start = next(iter(starts.values()), 0)
+        good = [blob if blob is None else blob[start:] for blob in blobs]
+        return pa.array(good, pa.binary()), pa.nulls(len(good), pa.string())
     out: list[bytes | None] = []
     problems: list[str | None] = []
     for blob in blobs:
-        start, problem = 0, None
-        if blob is not None:
-            indicator = blob[3] >> 1 & 7 if isinstance(blob, bytes) and len(blob) > 8 and blob[:2] == b"GP" else 9
-            if indicator > 4:
-                problem = "the value is no GeoPackage geometry"
-            elif blob[3] & 32:
-                problem = "an extended GeoPackage geometry, which is not read"
-            else:
-                start = 8 + _ENVELOPE[indicator]
-        out.append(blob[start:] if blob is not None and problem is None else None)
-        problems.append(problem)
+        found = None if blob is None else starts[blob[:2] + blob[3:4] if isinstance(blob, bytes) else b""]
+        out.append(blob[found:] if isinstance(found, int) else None)
+        problems.append(found if isinstance(found, str) else None)
     return pa.array(out, pa.binary()), text_array(problems)
+
+
+def _start(kind: bytes) -> int | str:
+    """Return where the WKB starts, by the magic and the flags of a header; or why there is none."""
+    if len(kind) != 3 or kind[:2] != b"GP" or kind[2] >> 1 & 7 > 4:
+        return "the value is no GeoPackage geometry"
+    if kind[2] & 32:
+        return "an extended GeoPackage geometry, which is not read"
+    return 8 + _ENVELOPE[kind[2] >> 1 & 7]
 
 
 def declared_column(values: Sequence[Any], kind: pa.DataType, where: str) -> pa.Array:

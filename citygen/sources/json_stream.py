@@ -23,6 +23,8 @@ _LARGEST = 1 << 28
 """Characters of one value (a feature), at most: 256 million."""
 _NEAR_END = 32
 """An error this close to the end of the buffer may be due to the cut alone (literals, escapes, exponents)."""
+_TAIL = 2
+"""Characters behind a number that cannot yet tell that it has ended: ``12`` may go on as ``12e+5``."""
 _SPACE = re.compile(r"[ \t\r\n\x1e]*")
 _DECODER = json.JSONDecoder()
 
@@ -118,7 +120,7 @@ class JsonStream:
             fault, at = "a value expected", self._at
             try:
                 thing, end = _DECODER.raw_decode(self._text, self._at)
-                if end < len(self._text) or self._whole or self._text[end - 1] in '}]"':
+                if self._whole or self._text[end - 1] in '}]"' or len(self._text) - end > _TAIL:
                     self._at = end
                     return thing
                 cut = True  # a number or literal may go on beyond the buffer

@@ -22,6 +22,10 @@ FID = "OGC_FID"
 _BASE_STREAM = "OGR_FLATGEOBUF_STREAM_BASE_IMPL"
 
 
+class CrsUnreadable(Exception):  # noqa: N818  it says what is the matter, and never leaves the room
+    """GDAL opened a file, but cannot read what it says of its CRS."""
+
+
 def describe(thing: bytes | str, where: str) -> Mapping[str, Any]:
     """
     Return what GDAL says of a layer: ``crs`` (code, WKT or None), ``fields``, ``features``, ``driver``.
@@ -35,6 +39,8 @@ def describe(thing: bytes | str, where: str) -> Mapping[str, Any]:
 
     Raises
     ------
+    CrsUnreadable
+        When its CRS is broken.
     InputError
         When GDAL cannot open it.
     """
@@ -43,7 +49,9 @@ def describe(thing: bytes | str, where: str) -> Mapping[str, Any]:
     try:
         with _quiet():
             meta: Mapping[str, Any] = pyogrio.read_info(thing)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, RuntimeError) as error:
+    except pyogrio.errors.CRSError as error:
+        raise CrsUnreadable(_inner(error)) from error
+    except _failures() as error:
         raise InputError(f"{where}: the file is damaged (GDAL: {_inner(error)}); fetch or export it again") from error
     return meta
 
@@ -64,7 +72,6 @@ def stream(thing: bytes | str, where: str, *, batch_rows: int) -> Iterator[tuple
     InputError
         When GDAL cannot read on.
     """
-    import pyogrio
     from pyogrio.raw import open_arrow
 
     try:
@@ -74,14 +81,7 @@ def stream(thing: bytes | str, where: str, *, batch_rows: int) -> Iterator[tuple
         ):
             for batch in reader:
                 yield _columns(batch, meta["geometry_name"] or "wkb_geometry")
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        pa.ArrowException,
-        ValueError,
-        OSError,
-        RuntimeError,
-    ) as error:
+    except _failures() as error:
         raise InputError(
             f"{where}: the file is damaged or cut off (GDAL: {_inner(error)}); fetch or export it again"
         ) from error
@@ -103,25 +103,25 @@ def decode(thing: bytes, count: int) -> tuple[pa.Array, dict[str, pa.Array]] | N
     tuple of geometry and attributes, or None
         None when GDAL refuses it or gives another number of rows.
     """
-    import pyogrio
     from pyogrio.raw import read_arrow
 
     try:
         with _quiet(), _sound_stream():
             meta, table = read_arrow(thing, datetime_as_string=True)
-    except (
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        pa.ArrowException,
-        ValueError,
-        OSError,
-        RuntimeError,
-    ) as error:
+    except _failures() as error:
         log.debug("GDAL refuses a piece of %d rows: %s", count, error)
         return None
     if table.num_rows != count:
         return None
     return _columns(table.combine_chunks(), meta["geometry_name"] or "wkb_geometry")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what pyogrio raises on broken files: its own errors, those of Arrow, and IndexError for a file of no layer."""
+    from pyogrio import errors
+
+    own = (errors.DataSourceError, errors.DataLayerError, errors.CRSError, errors.FeatureError, errors.FieldError)
+    return (*own, errors.GeometryError, pa.ArrowException, OSError, ValueError, IndexError, RuntimeError)
 
 
 def _columns(batch: pa.RecordBatch | pa.Table, geometry: str) -> tuple[pa.Array, dict[str, pa.Array]]:

@@ -20,7 +20,7 @@ from citygen.log import get_logger
 from citygen.sources.base import BATCH_ROWS, SOURCES, Bounds, Source, SourceFormat, SourceInfo, SourceOptions
 from citygen.sources.batch import ID_SAMPLE, Rows, Shape, id_candidates, make_batch, shape_of
 from citygen.sources.crs import file_crs, missing_crs
-from citygen.sources.ogr import describe, stream
+from citygen.sources.ogr import CrsUnreadable, describe, stream
 
 log = get_logger(__name__)
 
@@ -67,8 +67,11 @@ def open_shapefile(path: Path, options: SourceOptions) -> Source:
         When there is no ``.prj`` and the user gives no CRS.
     """
     main = _main(path)
-    with _linked(main) as (link, lengths):
-        meta = describe(link, str(main))
+    with _linked(main, projection=options.crs is None) as (link, lengths):
+        try:
+            meta = describe(link, str(main))
+        except CrsUnreadable as error:
+            raise missing_crs(main, f"its {main.stem}.prj cannot be read ({error})") from error
         columns = tuple(str(name) for name in meta["fields"])
         head = next(stream(link, str(main), batch_rows=ID_SAMPLE), None)
     if not meta["crs"] and options.crs is None:
@@ -112,12 +115,12 @@ def _part(main: Path, suffix: str) -> Path | None:
 
 
 @contextmanager
-def _linked(main: Path) -> Iterator[tuple[str, np.ndarray]]:
+def _linked(main: Path, *, projection: bool = False) -> Iterator[tuple[str, np.ndarray]]:
     """Make a scratch folder of links; give the link of the .shp and the records' lengths (n, bytes of content)."""
     with tempfile.TemporaryDirectory(prefix="citygen-shp-") as folder:
         for suffix in _PARTS:
             part = _part(main, suffix)
-            if part is not None:
+            if part is not None and (projection or suffix != ".prj"):
                 (Path(folder) / f"layer{suffix}").symlink_to(part.resolve())
         try:
             index = _index(main, Path(folder))

@@ -21,9 +21,17 @@ class Grid(Protocol):
         How the user wrote it.
     """
 
-    level: int
-    crs: str
-    name: str
+    @property
+    def level(self) -> int:
+        """The level's number."""
+
+    @property
+    def crs(self) -> str:
+        """The grid's CRS."""
+
+    @property
+    def name(self) -> str:
+        """The text that makes it."""
 
     def keys(self, x: Float64, y: Float64) -> tuple[Int64, Int64]:
         """Return column and row of the tile of each place (grid CRS)."""

@@ -51,7 +51,7 @@ class MatrixGrid:
         return left, top - self.size[1], left + self.size[0], top
 
 
-def _open(name: str, spec: str) -> Any:  # noqa: ANN401  morecantile is untyped here
+def _open(name: str, spec: str) -> Any:
     import morecantile
 
     if name.lower().endswith(".json"):

@@ -11,8 +11,8 @@ from citygen.validation.legacy import HEADER_BYTES, UNREAD, check_legacy
 from citygen.validation.resources import Archive, Resources, local_name, parse_json
 
 Kind = Literal["gltf", "tileset", "legacy", "3tz", "other"]
-Placement = tuple[Json, Float64]
-"""The bounding volume that must hold a content, and the (4, 4) matrix from the tile's frame to the tileset's."""
+Placement = tuple[list[Json], Float64]
+"""The bounding volumes that must hold a content, and the (4, 4) matrix from the tile's frame to the tileset's."""
 CheckTileset = Callable[[bytes, "Visit", IssueLog], None]
 SeeAsset = Callable[[str, Asset, Placement, IssueLog], None]
 
@@ -61,8 +61,8 @@ def check_content(uri: str, visit: Visit, placement: Placement, pointer: str, is
         As it stands in the tileset.
     visit : Visit
         The walk.
-    placement : (bounding volume, matrix)
-        Where the content must lie.
+    placement : (bounding volumes, matrix)
+        Where the content must lie: boxes and spheres in the tile's frame, regions on the globe.
     pointer : str
         Of the URI.
     issues : IssueLog

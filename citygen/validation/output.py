@@ -23,6 +23,7 @@ from citygen.validation.tileset import walk_tileset
 BUILDINGS = "buildings.parquet"
 TILES = "tiles"
 COLUMNS = ("id", "outcome", "tile")
+OPTIONAL = ("part_of",)
 SHOWN = 3
 """Ids that a message quotes."""
 
@@ -118,16 +119,24 @@ def check_output(folder: str | Path) -> Report:
     )
 
 
-def tile_name(uri: str) -> str:
+def tile_name(uri: str, *, with_level: bool) -> str:
     """
     Return the ``tile`` of ``buildings.parquet`` that a tile's file stands for.
 
+    Parameters
+    ----------
+    uri : str
+        Path of the file below the output folder.
+    with_level : bool
+        Whether the table's names begin with the level.
+
     Examples
     --------
-    >>> tile_name("tiles/500/12_-3.glb")
-    '500/12_-3'
+    >>> tile_name("tiles/500/12_-3.glb", with_level=False)
+    '12_-3'
     """
-    return uri.removeprefix(f"{TILES}/").removesuffix(".glb")
+    name = uri.removeprefix(f"{TILES}/").removesuffix(".glb")
+    return name if with_level else name.rsplit("/", 1)[-1]
 
 
 def _building_ids(asset: Asset, n_features: int, issues: IssueLog) -> list[str]:
@@ -168,8 +177,9 @@ def _check_buildings(folder: Path, tally: _Tally, issues: IssueLog) -> dict[str,
         return {}
     rows = IssueLog(BUILDINGS)
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        held = set(pq.read_schema(path).names)
+        table = pq.read_table(path, columns=[name for name in (*COLUMNS, *OPTIONAL) if name in held])
+    except (pa.ArrowInvalid, OSError) as error:
         rows.error("IO_ERROR", "", f"the table cannot be read: {quote(str(error))}")
         issues.extend(rows.found)
         return {}
@@ -181,6 +191,8 @@ def _check_buildings(folder: Path, tally: _Tally, issues: IssueLog) -> dict[str,
     ids, outcomes, tiles = (table[name].to_pylist() for name in COLUMNS)
     _check_rows(ids, outcomes, tiles, rows)
     _check_agreement(list(zip(ids, outcomes, tiles, strict=True)), tally, rows)
+    wholes = set(table["part_of"].to_pylist()) if "part_of" in table.column_names else set()
+    _check_homes(list(zip(ids, outcomes, tiles, strict=True)), wholes, rows)
     issues.extend(rows.found)
     return dict(sorted(Counter(str(outcome) for outcome in outcomes).items()))
 
@@ -200,14 +212,19 @@ def _check_rows(ids: list[str], outcomes: list[str], tiles: list[str | None], is
 def _check_agreement(rows: list[tuple[str, str, str | None]], tally: _Tally, issues: IssueLog) -> None:
     """Check that built rows and tiles say the same, both ways."""
     told = {(name, tile) for name, outcome, tile in rows if outcome != "rejected" and tile is not None}
-    held = Counter((name, tile_name(uri)) for uri, names in tally.ids.items() for name in names)
+    with_level = any("/" in tile for _, _, tile in rows if tile is not None)
+    held = Counter((name, tile_name(uri, with_level=with_level)) for uri, names in tally.ids.items() for name in names)
     twice = [name for (name, _), count in held.items() if count > 1]
     _complain("BUILDING_ID_NOT_UNIQUE", "", "ids occur more than once in a tile", twice, issues)
     lost = sorted(name for name, tile in told - held.keys())
     _complain("BUILDING_NOT_IN_TILE", "/tile", "rows are built but not in the table of their tile", lost, issues)
     extra = sorted(name for name, tile in held.keys() - told)
     _complain("BUILDING_WITHOUT_ROW", "/id", "buildings in tiles have no built row for that tile", extra, issues)
-    homeless = [name for name, outcome, tile in rows if outcome != "rejected" and tile is None]
+
+
+def _check_homes(rows: list[tuple[str, str, str | None]], wholes: set[str | None], issues: IssueLog) -> None:
+    """Check that every built row has a tile, but for those whose parts were built in their place."""
+    homeless = [name for name, outcome, tile in rows if outcome != "rejected" and tile is None and name not in wholes]
     if homeless:
         message = f"{len(homeless)} built rows have no tile, the first: {quote(homeless[0])}"
         issues.warning("BUILDING_WITHOUT_TILE", "/tile", message)

@@ -209,7 +209,7 @@ def _check_strings(gltf: Gltf, column: Json, elements: int, to: tuple[str, Issue
     values, ends = gltf.view_bytes(int(column["values"])), _read_offsets(gltf, column, "stringOffset")
     if last is None or values is None or ends is None:
         return
-    if last != len(values):
+    if last != len(values) and (last, len(values)) != (0, 1):  # a buffer view is never empty
         message = f"the last offset is {last}, 'values' has {len(values)} bytes"
         issues.error("METADATA_INVALID_LENGTH", join(at, "stringOffsets"), message)
         return

@@ -117,30 +117,34 @@ def _pinched(vertices: Int64, n: int) -> Int64:
 
 def _merge(soup: Soup) -> Int64:
     """Return a number for each distinct (feature, position) pair; (t, 3) int64, exact on the coordinates' bits."""
-    bits = (soup.corners + np.float32(0.0)).view(np.uint32).reshape(-1, 3).astype(np.uint64)
-    feature = np.repeat(soup.features, 3).astype(np.uint64)
-    key = feature * np.uint64(0x9E3779B97F4A7C15)
-    for axis, factor in enumerate((0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93)):
-        key = (key ^ (key >> np.uint64(29))) * np.uint64(0xFF51AFD7ED558CCD) + bits[:, axis] * np.uint64(factor)
-        key ^= key >> np.uint64(32)
-    rows = np.column_stack([feature, bits])
+    bits = (soup.corners + np.float32(0.0)).view(np.uint32).reshape(-1, 3)
+    columns: tuple[AnyArray, ...] = (np.repeat(soup.features, 3), bits[:, 0], bits[:, 1], bits[:, 2])
+    key = np.zeros(len(bits), dtype=np.uint64)
+    for column, factor in zip(columns, MIXERS, strict=True):
+        key ^= column.astype(np.uint64) * np.uint64(factor)
+        key ^= key >> np.uint64(31)
+        key *= np.uint64(0xFF51AFD7ED558CCD)
     order = np.argsort(key)
-    number = _runs(rows, order, np.diff(key[order]) != 0)
-    if number is None:
-        order = np.lexsort(rows.T)
-        number = _runs(rows, order, np.any(np.diff(rows[order].astype(np.int64), axis=0) != 0, axis=1))
-    return np.zeros_like(soup.features) if number is None else number.reshape(-1, 3)
-
-
-def _runs(rows: AnyArray, order: Int64, steps: Bool) -> Int64 | None:
-    """Return the run of a sorted order that each row is in; None when a run holds unequal rows (keys met by chance)."""
-    same = ~steps
-    ordered = rows[order]
-    if np.any(ordered[1:][same] != ordered[:-1][same]):
-        return None
+    steps = _steps(columns, order)
+    if np.any(steps & ~_steps((key,), order)):
+        order = np.lexsort(columns)
+        steps = _steps(columns, order)
     number: Int64 = np.empty(len(order), dtype=np.int64)
     number[order] = np.concatenate([[0], np.cumsum(steps)])
-    return number
+    return number.reshape(-1, 3)
+
+
+MIXERS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93)
+"""Odd numbers that spread a column over 64 bits; where two rows meet in one key, the rows themselves are sorted."""
+
+
+def _steps(columns: tuple[AnyArray, ...], order: Int64) -> Bool:
+    """Say where a row of an order differs from the one before it; (n - 1,) bool."""
+    steps: Bool = np.zeros(len(order) - 1, dtype=bool)
+    for column in columns:
+        ordered = column[order]
+        steps |= ordered[1:] != ordered[:-1]
+    return steps
 
 
 def _difference(forward: Int64, backward: Int64) -> Int64:

@@ -202,7 +202,7 @@ class _Walk:
         frame = placed @ local
         contents = self._contents(tile, pointer)
         for content, at in contents:
-            self._check_content(tile, content, volume, frame, at)
+            self._check_content(tile, content, (volume, parent.volume), frame, at)
         if "implicitTiling" in tile:
             bodies = [content for content, _ in contents]
             check_implicit_root(tile, bodies, self.visit.resources, pointer, issues)
@@ -263,7 +263,11 @@ class _Walk:
             return content | {"uri": content["url"]}
         return content
 
-    def _check_content(self, tile: Json, content: Json, volume: Json, frame: Float64, pointer: str) -> None:
+    def _check_content(
+        self, tile: Json, content: Json, volumes: tuple[Json, Json], frame: Float64, pointer: str
+    ) -> None:
+        """Check one content; ``volumes`` are those of its tile and of the tile above."""
+        volume, above = volumes
         issues = self.issues
         own = content.get("boundingVolume")
         if own is not None:
@@ -278,6 +282,7 @@ class _Walk:
             at = join(pointer, "metadata")
             check_tile_entity(content["metadata"], self.schema, at, issues, given=self.has_schema)
         if "implicitTiling" not in tile:
-            kind = check_content(content["uri"], self.visit, (own or volume, frame), join(pointer, "uri"), issues)
+            around = [own or volume] + ([above] if above and "region" in above else [])
+            kind = check_content(content["uri"], self.visit, (around, frame), join(pointer, "uri"), issues)
             if kind == "gltf" and self.version == "1.0":
                 issues.extensions.add("3DTILES_content_gltf")

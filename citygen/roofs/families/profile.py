@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from citygen.geom.profile import Sections, sweep
+from citygen.geom.profile import pack, sweep
 from citygen.model.surfaces import RoofSurfaces
 from citygen.roofs.base import FAMILIES, FamilyTask
 
@@ -22,7 +22,7 @@ def draw(task: FamilyTask) -> RoofSurfaces:
         In the task's order.
     """
     pairs, section = np.unique(np.stack([task.shape, task.variant], axis=1), axis=0, return_inverse=True)
-    sections = Sections([task.shapes[s].section(int(v)) for s, v in pairs.tolist()])
+    sections = pack([task.shapes[s].section(int(v)) for s, v in pairs.tolist()])
     return sweep(task.rings, task.axes, section.reshape(-1).astype(np.int64), sections, task.rise, task.shift)
 
 
