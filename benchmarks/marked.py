@@ -4,47 +4,42 @@ import re
 from pathlib import Path
 
 
-def replace_block(path: Path, name: str, body: str) -> bool:
+def replaced_block(text: str, name: str, body: str, where: str) -> str:
     """
     Put text between ``<!-- name:start -->`` and ``<!-- name:end -->``.
 
     Parameters
     ----------
-    path : pathlib.Path
-        A Markdown file that holds both marks once.
+    text : str
+        Markdown that holds both marks once.
     name : str
         Of the block.
     body : str
         What stands there afterwards.
+    where : str
+        Named in the error.
 
     Returns
     -------
-    bool
-        Whether the file changed.
+    str
+        The Markdown with the block in it.
 
     Raises
     ------
     ValueError
         When the marks are missing or not unique.
     """
-    text = path.read_text(encoding="utf-8")
     pattern = re.compile(rf"(<!-- {re.escape(name)}:start -->\n).*?(<!-- {re.escape(name)}:end -->)", re.DOTALL)
     fresh, count = pattern.subn(lambda found: f"{found[1]}{body.strip()}\n{found[2]}", text)
     if count != 1:
-        raise ValueError(f"{path}: {count} blocks are marked {name!r}, not one")
-    if fresh == text:
-        return False
-    path.write_text(fresh, encoding="utf-8")
-    return True
+        raise ValueError(f"{where}: {count} blocks are marked {name!r}, not one")
+    return fresh
 
 
-def block(path: Path, name: str) -> str:
-    """Return what stands between the marks."""
+def replace_block(path: Path, name: str, body: str) -> None:
+    """Do the same in a file."""
     text = path.read_text(encoding="utf-8")
-    found = re.search(rf"<!-- {re.escape(name)}:start -->\n(.*?)<!-- {re.escape(name)}:end -->", text, re.DOTALL)
-    if found is None:
-        raise ValueError(f"{path}: no block is marked {name!r}")
-    return found[1].strip()
+    path.write_text(replaced_block(text, name, body, path.name), encoding="utf-8")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,7 +1,9 @@
 """One call in a notebook: footprints and a DEM in, a ``City`` out."""
 
+import contextlib
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +16,9 @@ from citygen.catalogue.entries import read_entries
 from citygen.config import make_config
 from citygen.engine.run import Progress, run
 from citygen.errors import InputError, OutputError
-from citygen.model.scene import TileEntry
 from citygen.formats.glb import decode
-from citygen.model.scene import Scene
+from citygen.model.scene import Scene, TileEntry
+from citygen.pipeline.folder import STATE, is_run, remove_outputs, remove_state, writing
 from citygen.pipeline.picture import city_scene, to_crs
 
 if TYPE_CHECKING:
@@ -31,10 +33,10 @@ def build(
     buildings: "gpd.GeoDataFrame | PathLike | Sequence[gpd.GeoDataFrame | PathLike]",
     *,
     dem: PathLike | Sequence[PathLike] | None = None,
-    aoi: Any = None,  # noqa: ANN401  a path, a bbox text, a Shapely geometry or a GeoJSON mapping
+    aoi: Any = None,
     out: PathLike | None = None,
     progress: Progress | None = None,
-    **options: Any,  # noqa: ANN401  the fields of BuildConfig, checked there
+    **options: Any,
 ) -> "City":
     """
     Build a city.
@@ -85,22 +87,23 @@ def build(
     frames = tuple(from_geodataframe(b, options=source) for b in given if not isinstance(b, str | Path))
     rasters = [] if dem is None else [dem] if isinstance(dem, str | Path) else list(dem)
     named = isinstance(aoi, str | Path)
-    holder = None
-    if out is None:
-        holder = tempfile.TemporaryDirectory(prefix="citygen-")
-        out = Path(holder.name) / "city"
-    config = make_config(
-        {
-            "buildings": [str(b) for b in given if isinstance(b, str | Path)],
-            "dem": [str(path) for path in rasters],
-            "aoi": str(aoi) if named else None,
-            "out": str(out),
-            **options,
-        }
-    )
-    extra: dict[str, Any] = {} if progress is None else {"progress": progress}
-    run(config, frames=frames, aoi_geometry=None if named else aoi, **extra)
-    return City(Path(out), holder)
+    with contextlib.ExitStack() as stack:
+        if out is None:
+            folder = tempfile.mkdtemp(prefix="citygen-")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            out = Path(folder) / "city"
+        config = make_config(
+            {
+                "buildings": [str(b) for b in given if isinstance(b, str | Path)],
+                "dem": [str(path) for path in rasters],
+                "aoi": str(aoi) if named else None,
+                "out": str(out),
+                **options,
+            }
+        )
+        extra: dict[str, Any] = {} if progress is None else {"progress": progress}
+        run(config, frames=frames, aoi_geometry=None if named else aoi, **extra)
+        return City(Path(out), stack.pop_all())
 
 
 def open_city(out: PathLike) -> "City":
@@ -135,13 +138,14 @@ class City:
     ----------
     out : pathlib.Path
         A finished output folder.
-    holder : object, optional
-        Keeps a temporary folder alive.
+    cleanup : contextlib.ExitStack, optional
+        What to do when the city is no longer used, or the program ends: a temporary folder is removed.
     """
 
-    def __init__(self, out: Path, holder: object | None = None) -> None:
+    def __init__(self, out: Path, cleanup: contextlib.ExitStack | None = None) -> None:
         self.out = out
-        self._holder = holder
+        if cleanup is not None:
+            weakref.finalize(self, cleanup.close)
 
     def __repr__(self) -> str:
         counts = self.report["outcomes"]
@@ -199,9 +203,9 @@ class City:
         import trimesh
 
         row = self.buildings.loc[feature_id]
-        if not row["tile"]:
+        if not isinstance(row["tile"], str):  # None, or NaN where pandas says so
             why = ", ".join(row["reasons"]) or "no reason"
-            raise ValueError(f"{feature_id!r} was not built: {row['outcome']} ({why})")
+            raise ValueError(f"{feature_id!r} was not built: {row['outcome']} ({why})")  # noqa: TRY004  the value is at fault
         entry = self.entries[row["tile"]]
         scene = self._tile(entry)
         feature = int(np.flatnonzero(scene.table["id"] == feature_id)[0])
@@ -254,7 +258,7 @@ class City:
         out : path
             A folder that does not exist yet, or an empty one.
         overwrite : bool
-            Replace an earlier build there.
+            Replace an earlier build there; files that are not of a build stay.
 
         Returns
         -------
@@ -268,10 +272,14 @@ class City:
         """
         target = Path(out)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            if not overwrite or not (target / "report.json").is_file():
+            if not overwrite or not is_run(target):
                 raise OutputError(
                     f"{target}: is not empty; choose another folder, or overwrite=True for an earlier build"
                 )
-            shutil.rmtree(target)
-        shutil.copytree(self.out, target, ignore=shutil.ignore_patterns(".citygen"), dirs_exist_ok=True)
+            if target.resolve() == self.out.resolve():
+                return target
+            remove_state(target, fresh=False)
+            remove_outputs(target)
+        with writing(target):
+            shutil.copytree(self.out, target, ignore=shutil.ignore_patterns(STATE), dirs_exist_ok=True)
         return target

@@ -4,11 +4,12 @@ Options of a build, checked in one place: command line over environment (``CITYG
 Every option of ``citygen build`` is a field here; names in ``citygen.toml`` are the same with underscores.
 """
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -35,6 +36,8 @@ def _mapped(value: object) -> object:
     return value
 
 
+_MANNER = frozenset({"out", "workers", "resume", "overwrite", "allow_rejected", "preview"})
+_INPUTS = frozenset({"buildings", "dem", "aoi"})
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -74,11 +77,14 @@ class BuildConfig(BaseModel):
 
     def result_options(self) -> dict[str, Any]:
         """Return the options that change the result, in a stable order: what a tile's stamp is made of."""
-        aside = {"out", "workers", "resume", "overwrite", "allow_rejected", "preview", "buildings", "dem", "aoi"}
-        return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in aside}
+        return self._without(_MANNER | _INPUTS)
 
+    def reported(self) -> dict[str, Any]:
+        """Return the options for a report: inputs as they were named, and what changes the result; not how it was run."""
+        return self._without(_MANNER)
 
-OptionSource = Literal["default", "file", "environment", "command line"]
+    def _without(self, names: frozenset[str]) -> dict[str, Any]:
+        return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in names}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -122,13 +128,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _beside(config: Path, value: object) -> object:
     """Resolve a relative path against the config file's folder; leave texts that name no file (a bbox, a URL)."""
-    if (
-        not isinstance(value, str)
-        or "://" in value
-        or value.replace(",", "").replace(".", "").replace("-", "").isdigit()
-    ):
+    if not isinstance(value, str) or "://" in value or _is_box(value):
         return value
     return str(config.parent / value) if not Path(value).is_absolute() else value
+
+
+def _is_box(text: str) -> bool:
+    try:
+        return len([float(part) for part in text.split(",")]) == 4
+    except ValueError:
+        return False
 
 
 def make_config(
@@ -160,14 +169,19 @@ def make_config(
     merged: dict[str, Any] = read_config(file) if file is not None else {}
     for name in BuildConfig.model_fields:
         value = (environment or {}).get(f"CITYGEN_{name.upper()}")
-        if value is not None:
+        if value:  # a variable that is set to nothing is not given
             merged[name] = value
     merged.update({name: value for name, value in given.items() if value is not None})
     try:
         return BuildConfig.model_validate(merged)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            name = ".".join(str(part) for part in item["loc"][:1])
-            lines.append(f"{name}: {item['msg'].removeprefix('Value error, ')} (got {str(item['input'])[:80]!r})")
-        raise ConfigError("; ".join(lines)) from error
+        raise ConfigError("; ".join(map(_complaint, error.errors()))) from error
+
+
+def _complaint(item: Any) -> str:
+    """Put what is wrong with one option in words."""
+    name = ".".join(str(part) for part in item["loc"][:1])
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, BuildConfig.model_fields, n=1)
+        return f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: {item['msg'].removeprefix('Value error, ')} (got {str(item['input'])[:80]!r})"

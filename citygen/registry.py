@@ -77,6 +77,11 @@ class Registry(Generic[T]):
         self.load()
         return tuple(sorted(self._things))
 
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """Return the other words for a registered name, sorted."""
+        self.load()
+        return tuple(sorted(alias for alias, known in self._aliases.items() if known == name))
+
     def resolve(self, word: str) -> str | None:
         """Return the registered name for a name or alias, or None."""
         self.load()

@@ -18,6 +18,16 @@ def testdata() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def sample_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the output folder of the bundled sample, built once; read it only."""
+    from builds import sample
+
+    out = tmp_path_factory.mktemp("sample") / "out"
+    sample(out)
+    return out
+
+
 def pytest_report_header() -> list[str]:
     """Name the versions that a geometry test depends on."""
     import numba

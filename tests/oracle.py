@@ -58,7 +58,9 @@ def topology_faults(solid: Solid) -> set[str]:
             found.add("edge")
     if set(after) != set(range(len(solid.vertices))):
         found.add("vertex unused")
-    if not found & {"edge", "ring repeats a vertex"}:
+    if len(_shells(solid)) != 1:
+        found.add("more than one shell")
+    if "edge" not in found:
         for around in after.values():
             start = next(iter(around))
             at, n = around[start][0], 1
@@ -67,6 +69,16 @@ def topology_faults(solid: Solid) -> set[str]:
             if n != len(around):
                 found.add("vertex with two fans")
     return found
+
+
+def _shells(solid: Solid) -> list[set[int]]:
+    """Group vertices that faces connect."""
+    shells: list[set[int]] = []
+    for rings in solid.faces:
+        here = {v for ring in rings for v in ring}
+        joined = [shell for shell in shells if shell & here]
+        shells = [shell for shell in shells if not shell & here] + [here.union(*joined)]
+    return shells
 
 
 def corners(solid: Solid, ring: list[int]) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from pyproj.transformer import TransformerGroup
 from rasterio.crs import CRS
 from rasterio.transform import Affine, from_origin
 
@@ -359,6 +360,14 @@ def test_no_cover_shows_both_extents(tmp_path, caplog):
     assert "a.tif" in text
     assert require_cover(dem, (X0 + 2, Y0 - 18, X0 + 50, Y0 - 2), UTM) == "part"
     assert "part of the area" in caplog.text
+
+
+def test_a_missing_shift_grid_is_logged(tmp_path, caplog):
+    corner = from_origin(500_000, 4_500_000, 1, 1)
+    dem = open_dem([write_dem(tmp_path / "a.tif", hilly(), crs="EPSG:26717", transform=corner)])
+    found = TransformerGroup("EPSG:26717", "EPSG:26917", always_xy=True)
+    require_cover(dem, (499_000, 4_499_000, 501_000, 4_501_000), "EPSG:26917")
+    assert ("a better one needs" in caplog.text) == (not found.best_available)
 
 
 def test_layers_join_only_coinciding_cells(tmp_path):

@@ -1,7 +1,6 @@
-"""Ground under footprints on analytic DEMs, against a slow twin, and its independence of the footprints around."""
+"""Ground under footprints on analytic DEMs, over several rasters, and its independence of the footprints around."""
 
 import math
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from rasterio.transform import Affine, from_origin
 
 from citygen.errors import ConfigError
-from citygen.geom.raster import HIGH, LOW, NODE_SUM, NODES, PATCHED, SAMPLES, VOID, drape
 from citygen.ground.dem import open_dem
 from citygen.ground.layers import project
 from citygen.ground.under import ground_under
@@ -124,7 +122,7 @@ def test_extreme_inside_an_edge_of_one_patch(tmp_path):
     """On the diagonal of a saddle patch the surface is 4 t (1 - t): its high lies at no vertex and no cell line."""
     z = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
     dem = open_dem([write_dem(tmp_path / "a.tif", z)])
-    sliver = shapely.Polygon([(X0 + 1.5, Y0 - 1.5), (X0 + 2.5, Y0 - 2.5), (X0 + 2.5, Y0 - 2.5 + 1e-9)])
+    sliver = shapely.Polygon([(X0 + 1.7, Y0 - 1.7), (X0 + 2.5, Y0 - 2.5), (X0 + 2.5, Y0 - 2.5 + 1e-9)])
     heights, _ = ground_under(dem, polygons(sliver), UTM)
     assert heights.high[0] == pytest.approx(1.0, abs=1e-8)
 
@@ -348,83 +346,3 @@ def test_windows_and_strips_change_no_bit(rough, monkeypatch):
     assert whole.high.tobytes() == cut.high.tobytes()
     assert whole.mean == pytest.approx(cut.mean, abs=1e-9)  # sums of strips that are narrower than any real ones
     assert codes(findings) == codes(cut_findings)
-
-
-# the slow twin
-
-
-def twin(cells: np.ndarray, ring_list: list[np.ndarray]) -> dict[str, float]:
-    """Statistics of ``drape`` for one polygon, from its definition, one sample at a time."""
-
-    def at(column: float, row: float, j: int, i: int) -> float:
-        total = weight = 0.0
-        for y in (i, i + 1):
-            for x in (j, j + 1):
-                w = (1 - abs(column - x)) * (1 - abs(row - y))
-                inside = 0 <= y < cells.shape[0] and 0 <= x < cells.shape[1]
-                if inside and not np.isnan(cells[y, x]):
-                    total, weight = total + w * cells[y, x], weight + w
-        return total / weight if weight > 1e-6 else math.nan
-
-    values, void, patched, samples = [], 0, 0, 0
-    for ring in ring_list:
-        for a, b in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-            cuts = {0.0, 1.0}
-            for k in (0, 1):
-                low, high = sorted((a[k], b[k]))
-                cuts |= {(line - a[k]) / (b[k] - a[k]) for line in range(math.ceil(low), math.floor(high) + 1)}
-            for t0, t1 in pairwise(sorted(t for t in cuts if 0 <= t <= 1)):
-                middle = a + 0.5 * (t0 + t1) * (b - a)
-                j, i = math.floor(middle[0]), math.floor(middle[1])
-                patch = cells[max(i, 0) : i + 2, max(j, 0) : j + 2]
-                outside = j < 0 or i < 0 or j > cells.shape[1] - 2 or i > cells.shape[0] - 2
-                whole = not outside and not np.isnan(patch).any()
-                ts = np.linspace(t0, t1, 101 if whole else 3)
-                z = [math.nan if outside else at(*(a + t * (b - a)), j, i) for t in ts]
-                values += z
-                samples += 3
-                void += 0 if whole else int(np.isnan(z).sum())
-                patched += 0 if whole or outside else 3
-    polygon = shapely.Polygon(ring_list[0], ring_list[1:])
-    rows, columns = np.mgrid[0 : cells.shape[0], 0 : cells.shape[1]]
-    nodes = cells[shapely.contains_xy(polygon, columns, rows)]
-    valid = nodes[~np.isnan(nodes)]
-    values += valid.tolist()
-    return {
-        "low": min((z for z in values if not math.isnan(z)), default=math.inf),
-        "high": max((z for z in values if not math.isnan(z)), default=-math.inf),
-        "node_sum": valid.sum(),
-        "nodes": len(valid),
-        "samples": samples + len(nodes),
-        "void": void + len(nodes) - len(valid),
-        "patched": patched,
-    }
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), voids=st.sampled_from([0.0, 0.15, 0.7]), vertices=st.integers(3, 9))
-def test_kernel_agrees_with_its_slow_twin(seed, voids, vertices):
-    rng = np.random.default_rng(seed)
-    cells = rng.uniform(0, 10, (14, 17))
-    cells[rng.random(cells.shape) < voids] = np.nan
-    angle = np.sort(rng.uniform(0, 2 * np.pi, vertices))
-    radius = rng.uniform(1.5, 6.5, vertices)
-    outline = rng.uniform(3, 13, 2) + radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
-    polygon = shapely.Polygon(outline)
-    if not polygon.is_valid or polygon.area < 1e-3:
-        return
-    hole = shapely.buffer(shapely.point_on_surface(polygon), 0.4, quad_segs=1)
-    if polygon.contains_properly(hole):
-        polygon = polygon.difference(hole)
-    rings = polygons(polygon)
-    window = np.array([0, 0, -(1 << 60), 1 << 60])
-    edges = [rings.coords[a:b] for a, b in pairwise(rings.ring_offsets)]
-    lengths = np.ones(len(rings.coords))
-    got = drape(cells, window, rings.coords, rings.ring_offsets, rings.polygon_offsets, np.array([0]), lengths)[0]
-    want = twin(cells, edges)
-    assert got[LOW] == pytest.approx(want["low"], abs=1e-3)
-    assert got[HIGH] == pytest.approx(want["high"], abs=1e-3)
-    assert got[LOW] <= want["low"] + 1e-9
-    assert got[HIGH] >= want["high"] - 1e-9
-    assert got[[NODES, SAMPLES, VOID, PATCHED]].tolist() == [want[k] for k in ("nodes", "samples", "void", "patched")]
-    assert got[NODE_SUM] == pytest.approx(want["node_sum"])

@@ -78,8 +78,10 @@ def repair(geometry: Objects) -> tuple[Footprints, list[Finding]]:
     origins = np.full((len(shapes), 2), np.nan)
     bounds = shapely.bounds(shapes[alive])
     origins[alive] = np.floor(bounds[:, :2])
-    polygons, owner = shapely.get_parts(shapes[alive], return_index=True)
-    row = alive[owner]
+    polygons, row = shapes[alive], alive
+    if (shapely.get_type_id(polygons) != 3).any():
+        polygons, owner = shapely.get_parts(polygons, return_index=True)
+        row = alive[owner]
     rings, row = _clean(_local(from_polygons(polygons), origins[row]), row, findings)
     rings, row = _open(rings, row, findings)
     rings, row = _drop_small(rings, row, len(shapes), findings)
@@ -155,7 +157,7 @@ def _clean(rings: Rings, row: Int64, findings: list[Finding]) -> tuple[Rings, In
 def _open(rings: Rings, row: Int64, findings: list[Finding]) -> tuple[Rings, Int64]:
     """Draw in outlines that touch themselves, or that cleaning left crossing, by a millimetre."""
     shapes = to_polygons(rings)
-    touching = pinched(rings.coords, rings.ring_offsets, rings.polygon_offsets) | ~shapely.is_valid(shapes)
+    touching = _touching(rings, row) | ~shapely.is_valid(shapes)
     if not touching.any():
         return rings, row
     index = np.flatnonzero(touching)
@@ -166,7 +168,7 @@ def _open(rings: Rings, row: Int64, findings: list[Finding]) -> tuple[Rings, Int
     opened = from_polygons(parts[areal & ~shapely.is_empty(parts)])
     opened_row = row[index][owner[areal & ~shapely.is_empty(parts)]]
     opened, opened_row = _clean(opened, opened_row, findings)
-    still = pinched(opened.coords, opened.ring_offsets, opened.polygon_offsets) | ~shapely.is_valid(to_polygons(opened))
+    still = _touching(opened, opened_row) | ~shapely.is_valid(to_polygons(opened))
     findings.append(Finding(np.unique(opened_row[still]), BEYOND_REPAIR))
     good = take(opened, np.flatnonzero(~still))
     rest = take(rings, np.flatnonzero(~touching))
@@ -178,6 +180,15 @@ def _open(rings: Rings, row: Int64, findings: list[Finding]) -> tuple[Rings, Int
         np.concatenate([rest.polygon_offsets, good.polygon_offsets[1:] + rest.polygon_offsets[-1]]),
     )
     return take(merged, order), merged_row[order]
+
+
+def _touching(rings: Rings, row: Int64) -> Bool:
+    """Say which polygons touch themselves or another polygon of their row."""
+    starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]]) if len(row) else np.empty(0, np.int64)
+    counts = np.diff(np.r_[starts, len(row)])
+    of_row = np.r_[rings.polygon_offsets[starts], rings.polygon_offsets[-1]]
+    touching: Bool = np.repeat(pinched(rings.coords, rings.ring_offsets, of_row), counts)
+    return touching
 
 
 def _drop_small(rings: Rings, row: Int64, n_rows: int, findings: list[Finding]) -> tuple[Rings, Int64]:

@@ -6,11 +6,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 
 _FILE = "citygen.toml"
+_STAGES = {
+    "plan": "reading footprints",
+    "tiles": "building",
+    "preview": "drawing the preview",
+    "finish": "writing the catalogue",
+}
 
 
 @click.command()
@@ -62,7 +68,7 @@ _FILE = "citygen.toml"
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("-v", "--verbose", count=True, help="More messages (twice: debugging).")
-def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, **given: Any) -> int:  # noqa: ANN401
+def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, **given: Any) -> int:
     """
     Build a city from footprints and a DEM.
 
@@ -79,7 +85,8 @@ def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, *
     file = Path(config_file) if config_file else Path(_FILE) if Path(_FILE).is_file() else None
     config = make_config(values, file=file, environment=os.environ)
     config = _with_sample(config)
-    outcome = run(config, progress=_silent if quiet else _Progress())
+    with _Progress() as progress:
+        outcome = run(config, progress=_silent if quiet else progress)
     if as_json:
         click.echo(json.dumps(outcome.report, indent=1, ensure_ascii=False))
     else:
@@ -87,7 +94,7 @@ def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, *
     return 3 if outcome.report["outcomes"]["rejected"] and not config.allow_rejected else 0
 
 
-def _with_sample(config: Any) -> Any:  # noqa: ANN401
+def _with_sample(config: Any) -> Any:
     """Take the bundled sample when nothing names footprints or a DEM and the area lies in it."""
     if config.buildings or config.dem or config.aoi is None:
         return config
@@ -108,18 +115,18 @@ def _silent(stage: str, done: int, total: int) -> None:
 class _Progress:
     """A bar on a terminal, a line every few seconds in a log; always on stderr."""
 
-    _NAMES = {
-        "plan": "reading footprints",
-        "tiles": "building",
-        "preview": "drawing the preview",
-        "finish": "writing the catalogue",
-    }
-
     def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
         self.said = 0.0
         self.stage = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()  # also when the run fails: the cursor comes back, and the error stands below the bar
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -129,7 +136,7 @@ class _Progress:
         if stage != self.stage or now - self.said >= 10 or (total and done == total):
             self.stage, self.said = stage, now
             counted = f" {done}/{total}" if total else ""
-            click.echo(f"{self._NAMES[stage]}{counted}", err=True)
+            click.echo(f"{_STAGES[stage]}{counted}", err=True)
 
     def _show(self, stage: str, done: int, total: int) -> None:
         from rich.console import Console
@@ -140,9 +147,7 @@ class _Progress:
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=None)
-        self.bar.update(self.task, description=self._NAMES[stage], completed=done, total=total or None)
-        if stage == "finish":
-            self.bar.stop()
+        self.bar.update(self.task, description=_STAGES[stage], completed=done, total=total or None)
 
 
 def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:

@@ -1,12 +1,12 @@
 """Tile jobs one after the other in this process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from citygen.pipeline.guarded import Job, run_job
 from citygen.pipeline.tile import TileResult
 
 
-def run(jobs: Iterable[Job]) -> Iterator[TileResult]:
+def run(jobs: Iterable[Job]) -> Generator[TileResult, None, None]:
     """
     Run jobs in order.
 

@@ -2,26 +2,34 @@
 Tile jobs in spawned processes, under a supervisor: a worker that dies costs a retry, and at worst its own tile.
 
 The standard pool gives up every job when one worker dies. Here the jobs that were running then are run again, each alone;
-one that kills its process again is rejected with a reason, and the others go on.
+one that kills its process again is rejected with a reason, and the others go on. Workers hold one end of a pipe and end
+when the other end does: no worker outlives the run, however the run ends.
 """
 
-import itertools
+import contextlib
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from typing import TypeAlias
 
+from citygen.errors import BuildError
 from citygen.log import get_logger
 from citygen.pipeline.guarded import CRASHED, Job, rejected_tile, run_job
 from citygen.pipeline.tile import TileResult
 
 log = get_logger(__name__)
+Run: TypeAlias = Callable[[Job], TileResult]
 _AHEAD = 3
 """Jobs handed out a worker: enough that none waits, few enough that little is run again after a crash."""
 
 
-def run(jobs: Iterable[Job], workers: int) -> Iterator[TileResult]:
+def run(jobs: Iterable[Job], workers: int, *, work: Run = run_job) -> Generator[TileResult, None, None]:
     """
     Run jobs in processes.
 
@@ -31,57 +39,102 @@ def run(jobs: Iterable[Job], workers: int) -> Iterator[TileResult]:
         Taken as workers come free.
     workers : int
         Processes.
+    work : callable
+        What a worker does with a job; picklable by name.
 
     Yields
     ------
     TileResult
         In the order in which they end; every job gives one.
+
+    Raises
+    ------
+    CitygenError
+        What a job raised on purpose; the others are given up.
+    BuildError
+        When no worker can be started.
     """
     waiting = iter(jobs)
-    suspects: list[Job] = []
-    pool = _pool(workers)
+    more = first = True
+    while more:
+        suspects: list[Job] = []
+        with _pool(workers) as pool:
+            if first:
+                _probe(pool)
+            first = False
+            more = yield from _until_broken(pool, waiting, workers * _AHEAD, (work, suspects))
+        for job in suspects:
+            yield _alone(job, work)
+
+
+def _until_broken(
+    pool: ProcessPoolExecutor, waiting: Iterator[Job], ahead: int, how: tuple[Run, list[Job]]
+) -> Generator[TileResult, None, bool]:
+    """Yield results until all jobs are done (returns False), or a worker dies (returns True; the jobs it held are suspects)."""
+    work, suspects = how
     running: dict[Future[TileResult], Job] = {}
-    try:
-        while True:
-            running.update(
-                {pool.submit(run_job, job): job for job in itertools.islice(waiting, workers * _AHEAD - len(running))}
-            )
-            if not running:
+    while True:
+        while len(running) < ahead and not suspects:
+            job = next(waiting, None)
+            if job is None:
                 break
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                job = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    suspects.append(job)
-                else:
-                    yield future.result()
-            if suspects:
-                suspects += _drain(running)
-                pool.shutdown(wait=False, cancel_futures=True)
-                for job in suspects:
-                    yield _alone(job)
-                suspects, pool = [], _pool(workers)
+            try:
+                running[pool.submit(work, job)] = job
+            except BrokenProcessPool:  # a worker died between two jobs
+                suspects.append(job)
+        if not running:
+            return bool(suspects)
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=lambda f: (running[f].task.row, running[f].task.col)):
+            job = running.pop(future)
+            if isinstance(future.exception(), BrokenProcessPool):
+                suspects.append(job)
+            else:
+                yield future.result()
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool whose workers end with this block, at once when it is left by an exception."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(theirs,))
+    try:
+        with theirs, ours:
+            yield pool
+            pool.shutdown(wait=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+def _probe(pool: ProcessPoolExecutor) -> None:
+    """Tell workers that cannot start from workers that a job kills."""
+    try:
+        pool.submit(os.getpid).result()
+    except BrokenProcessPool as error:
+        raise BuildError(
+            "worker processes cannot be started; in a script, call citygen.build under if __name__ == '__main__':, "
+            "or use one worker"
+        ) from error
 
 
-def _drain(running: dict[Future[TileResult], Job]) -> list[Job]:
-    """Give up what a broken pool still held; those jobs are run again."""
-    jobs = list(running.values())
-    running.clear()
-    return jobs
+def _begin(lifeline: Connection) -> None:
+    """Set up a worker: an interrupt is the supervisor's business, and the worker ends when the supervisor does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
 
 
-def _alone(job: Job) -> TileResult:
+def _watch(lifeline: Connection) -> None:
+    wait_for([lifeline])
+    os._exit(1)
+
+
+def _alone(job: Job, work: Run) -> TileResult:
     """Run one job in a process of its own; reject its tile when that process dies too."""
     with _pool(1) as single:
         try:
-            return single.submit(run_job, job).result()
+            return single.submit(work, job).result()
         except BrokenProcessPool:
-            log.error("tile %d_%d: its process died twice; its footprints are rejected", job.task.col, job.task.row)
-            return rejected_tile(job, CRASHED, "process died")
+            log.error("tile %d_%d: its process died twice; its footprints are rejected", job.task.col, job.task.row)  # noqa: TRY400
+    return rejected_tile(job, CRASHED, "process died")

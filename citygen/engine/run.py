@@ -2,24 +2,24 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import shapely
 
 from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.engine import local, pool
 from citygen.log import get_logger
 from citygen.pipeline.finish import Tally, finish
+from citygen.pipeline.folder import locked, remove_outputs, remove_state
 from citygen.pipeline.guarded import Job
 from citygen.pipeline.inputs import Inputs, no_footprint, open_inputs
 from citygen.pipeline.picture import write_preview
 from citygen.pipeline.plan import Plan, make_plan
+from citygen.pipeline.rows import TileTask
 from citygen.pipeline.state import State, prepare_out, stamp_of
-from citygen.pipeline.tile import TileOptions, TileResult, TileTask
+from citygen.pipeline.tile import TileOptions
 from citygen.sources.base import Source
 
 log = get_logger(__name__)
@@ -55,7 +55,7 @@ def run(
     config: BuildConfig,
     *,
     frames: tuple[Source, ...] = (),
-    aoi_geometry: Any = None,  # noqa: ANN401
+    aoi_geometry: Any = None,
     progress: Progress = _silent,
 ) -> Outcome:
     """
@@ -79,64 +79,48 @@ def run(
     Raises
     ------
     CitygenError
-        As its class says; nothing half-written is left of a run that failed before its first tile.
+        As its class says. Nothing is left of a run that failed before its first tile; a later one can be gone on with.
     """
     began = time.perf_counter()
     inputs = open_inputs(config, frames=frames, aoi_geometry=aoi_geometry)
-    stamp = _stamp(config, inputs, frames)
     out = Path(config.out)
-    fresh = not out.exists()
-    state = prepare_out(out, stamp, resume=config.resume, overwrite=config.overwrite)
+    stamp = stamp_of({"options": config.result_options(), **inputs.identity})
+    state, replace = prepare_out(out, stamp, resume=config.resume, overwrite=config.overwrite)
     seconds = {"open": time.perf_counter() - began}
-    plan = state.load_plan()
-    if plan is None:
-        plan = _plan(config, inputs, state, fresh, progress)
-    seconds["plan"] = time.perf_counter() - began - seconds["open"]
-    _tiles(config, inputs, state, plan, (progress, seconds))
-    at = time.perf_counter()
-    counts = {"read": plan.read, "outside": plan.outside, "seconds": seconds}
-    if config.preview:
-        progress("preview", 0, 0)
-        write_preview(state, inputs, out / "preview.png")
-    seconds["preview"] = time.perf_counter() - at
-    seconds["total"] = time.perf_counter() - began
-    progress("finish", 0, 0)
-    tally, report = finish(config, inputs, state, plan.unplaced, counts)
+    fresh = not out.exists()
+    with locked(out):
+        plan = None if replace else state.load_plan()
+        if plan is None:
+            plan = _plan(config, inputs, state, fresh, progress)
+        seconds["plan"] = time.perf_counter() - began - seconds["open"]
+        _tiles(config, inputs, state, plan, (progress, seconds))
+        at = time.perf_counter()
+        if config.preview:
+            progress("preview", 0, 0)
+            write_preview(state, inputs, plan)
+        seconds["preview"] = time.perf_counter() - at
+        seconds["total"] = time.perf_counter() - began
+        progress("finish", 0, 0)
+        tally, report = finish(config, inputs, state, plan, seconds)
     return Outcome(out, tally, report)
 
 
-def _stamp(config: BuildConfig, inputs: Inputs, frames: tuple[Source, ...]) -> str:
-    """Digest everything that the result depends on."""
-    area = None if inputs.aoi is None else shapely.to_wkb(inputs.aoi, hex=True)
-    extra = {"crs": inputs.crs, "aoi": area, "frames": [getattr(f, "digest", f.info.name) for f in frames]}
-    return stamp_of(config.result_options(), inputs.digests, extra)
-
-
 def _plan(config: BuildConfig, inputs: Inputs, state: State, fresh: bool, progress: Progress) -> Plan:
-    """Deal the sources to tiles; leave no folder behind when that fails."""
+    """Deal the sources to tiles; a plan that fails leaves no folder behind, and an earlier run's result as it was."""
     progress("plan", 0, 0)
     done = False
     try:
         state.start()
         plan = make_plan(inputs, state.plan_folder, config.map)
-        if not plan.tiles and not plan.unplaced and inputs.aoi is not None:
-            raise no_footprint(inputs.aoi, inputs.crs, inputs.sources, str(config.aoi))
+        if not plan.tiles and inputs.aoi is not None and (plan.outside or not plan.unplaced):
+            raise no_footprint(inputs.aoi, inputs.crs, inputs.sources, config.aoi)
+        remove_outputs(state.out)
         state.save_plan(plan)
         done = True
     finally:
         if not done:
-            _undo(state, fresh)
+            remove_state(state.out, fresh=fresh)
     return plan
-
-
-def _undo(state: State, fresh: bool) -> None:
-    """Remove the state of a plan that failed, and the output folder when this run made it."""
-    import shutil
-
-    shutil.rmtree(state.folder, ignore_errors=True)
-    if fresh:
-        with contextlib.suppress(OSError):
-            state.out.rmdir()
 
 
 def _tiles(
@@ -160,18 +144,18 @@ def _tiles(
         log.info("resuming: %d of %d footprints are done", done, total)
     progress("tiles", done, total)
     jobs = (Job(_task(state, plan, key), options) for key in todo)
-    results: Iterator[TileResult]
-    results = local.run(jobs) if config.workers == 1 else pool.run(jobs, config.workers)
-    for result in results:
-        numbers = {"triangles": result.triangles, "bytes": result.tile_bytes}
-        state.save((result.col, result.row), result.records, result.entry, numbers)
-        for name, spent in result.seconds.items():
-            seconds[f"tile.{name}"] = seconds.get(f"tile.{name}", 0.0) + spent
-        done += plan.counts[result.col, result.row]
-        progress("tiles", done, total)
+    workers = min(config.workers, len(todo))
+    with contextlib.closing(local.run(jobs) if workers <= 1 else pool.run(jobs, workers)) as results:
+        for result in results:
+            about = {"triangles": result.triangles, "files": result.files}
+            state.save((result.col, result.row), result.records, result.entry, about)
+            for name, spent in result.seconds.items():
+                seconds[f"tile.{name}"] = seconds.get(f"tile.{name}", 0.0) + spent
+            done += plan.counts[result.col, result.row]
+            progress("tiles", done, total)
 
 
 def _task(state: State, plan: Plan, key: tuple[int, int]) -> TileTask:
     """Describe one tile for a worker."""
     slices = tuple((name, batch) for name, batch in plan.tiles[key])
-    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out), plan.renamed)
+    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out))

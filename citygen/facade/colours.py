@@ -2,7 +2,8 @@
 Building class, roof and colour tags to a wall colour and a roof colour for every building.
 
 Where the source gives none, a muted colour of the class's palette is taken by the id's own digest, so a building keeps its
-colour whatever is built beside it.
+colour whatever is built beside it. Tagged colours are names of paints more often than measurements ("red" is a tile, not
+255, 0, 0): their chroma is limited to what plaster and tiles have; hue and lightness stay.
 """
 
 import zlib
@@ -22,6 +23,9 @@ _ROOFS: dict[str, tuple[int, ...]] = {
     "industrial": (0x8E9699, 0x9BA0A0, 0x858A8E, 0xA3A29C),
     "civic": (0x5F6B6A, 0x6E5A50, 0x58625F, 0x7A5446),
 }
+MAX_CHROMA = 130.0
+"""Largest difference between a painted colour's channels, of 255."""
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
 _INDUSTRIAL = {
     "industrial",
     "warehouse",
@@ -66,7 +70,17 @@ def colours(ids: Objects, class_name: Objects, flat_roof: Bool, given: tuple[Int
     roof_group = np.where((group == "civic") & flat_roof, "flat", roof_group)
     walls = _pick(_WALLS, group, seed)
     roofs = _pick(_ROOFS, roof_group, seed // 97)
-    return _bytes(np.where(given[0] >= 0, given[0], walls)), _bytes(np.where(given[1] >= 0, given[1], roofs))
+    return _paint(given[0], walls), _paint(given[1], roofs)
+
+
+def _paint(given: Int64, palette: Int64) -> UInt8:
+    """Return given colours, their chroma limited, and palette colours where none is given."""
+    tagged = _bytes(np.maximum(given, 0)).astype(float)
+    chroma = tagged.max(axis=1) - tagged.min(axis=1)
+    grey = tagged @ _LUMA
+    share = np.minimum(1.0, MAX_CHROMA / np.maximum(chroma, 1.0))
+    muted = np.clip(np.rint(grey[:, None] + (tagged - grey[:, None]) * share[:, None]), 0, 255)
+    return np.where((given >= 0)[:, None], muted, _bytes(palette)).astype(np.uint8)
 
 
 def _pick(palettes: dict[str, tuple[int, ...]], group: Objects, seed: Int64) -> Int64:

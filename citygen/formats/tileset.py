@@ -50,7 +50,7 @@ def encode(tiles: Sequence[TileEntry], tile_size_m: float) -> bytes:
         root, top = _tree(ordered, tile_size_m)
         root["refine"] = "ADD"
     document = {
-        "asset": {"version": "1.1", "generator": f"citygen {__version__}"},
+        "asset": {"version": "1.1", "extras": {"generator": f"citygen {__version__}"}},
         "geometricError": top,
         "root": root,
     }

@@ -21,25 +21,24 @@ _SLIVER = 1e-7
 
 
 @njit(cache=True, nogil=True)
-def _newell(vertices, corners, start, stop):
-    """Return the area vector of a ring (its length is the area)."""
-    out = np.zeros(3)
-    o = vertices[corners[start]]
-    for i in range(start + 1, stop - 1):
-        a, b = vertices[corners[i]] - o, vertices[corners[i + 1]] - o
-        out[0] += 0.5 * (a[1] * b[2] - a[2] * b[1])
-        out[1] += 0.5 * (a[2] * b[0] - a[0] * b[2])
-        out[2] += 0.5 * (a[0] * b[1] - a[1] * b[0])
-    return out
-
-
-@njit(cache=True, nogil=True)
 def face_vectors(vertices, corners, ring_offsets, face_offsets):
-    """Return (f, 3) float64: the area vector of each face (unit normal times area, holes taken off), m2."""
+    """Return (f, 3) float64: the area vector of each face (unit normal times area, holes taken off), m2; Newell's sum."""
     out = np.zeros((len(face_offsets) - 1, 3))
     for f in range(len(out)):
+        vx, vy, vz = 0.0, 0.0, 0.0
         for r in range(face_offsets[f], face_offsets[f + 1]):
-            out[f] += _newell(vertices, corners, ring_offsets[r], ring_offsets[r + 1])
+            start, stop = ring_offsets[r], ring_offsets[r + 1]
+            o = corners[start]
+            ox, oy, oz = vertices[o, 0], vertices[o, 1], vertices[o, 2]
+            ax, ay, az = 0.0, 0.0, 0.0
+            for i in range(start + 1, stop):
+                c = corners[i]
+                bx, by, bz = vertices[c, 0] - ox, vertices[c, 1] - oy, vertices[c, 2] - oz
+                vx += ay * bz - az * by
+                vy += az * bx - ax * bz
+                vz += ax * by - ay * bx
+                ax, ay, az = bx, by, bz
+        out[f, 0], out[f, 1], out[f, 2] = 0.5 * vx, 0.5 * vy, 0.5 * vz
     return out
 
 

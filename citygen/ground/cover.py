@@ -1,5 +1,6 @@
 """A DEM and an area to whether the one covers the other, and the error that shows both extents where it does not."""
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -127,7 +128,9 @@ def _check_grids(source: str, target: str) -> None:
     """Log where a better transformation exists but its grid is not installed (pyproj is silent about it)."""
     if CRS.from_user_input(source).equals(CRS.from_user_input(target), ignore_axis_order=True):
         return
-    group = TransformerGroup(source, target, always_xy=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # pyproj says it once a process; it is logged below
+        group = TransformerGroup(source, target, always_xy=True)
     if not group.best_available and group.unavailable_operations:
         missing = [grid.short_name for grid in group.unavailable_operations[0].grids if not grid.available]
         accuracy = group.transformers[0].accuracy if group.transformers else -1.0

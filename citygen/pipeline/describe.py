@@ -40,7 +40,7 @@ def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, sha
     areas = surface_areas(meshes)
 
     def total(values: Float64) -> Float64:
-        return np.bincount(row, weights=values, minlength=n)
+        return np.bincount(row, weights=values, minlength=n).astype(np.float64)
 
     names = np.array([s.name for s in plan.shapes], dtype=object)
     numbers = {

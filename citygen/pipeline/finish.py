@@ -3,23 +3,28 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from citygen.attributes.dialect import DIALECTS
+from citygen.attributes.rule import HEIGHT_RULES
 from citygen.catalogue.records import rejected_rows, write_catalogue
 from citygen.config import BuildConfig
 from citygen.formats.base import FORMATS, write_whole
-from citygen.model.scene import TileEntry
-from citygen.geom.geodesy import transformer
 from citygen.log import get_logger
+from citygen.model.scene import TileEntry
 from citygen.outcome import OUTCOMES, known_reasons
+from citygen.pipeline.folder import writing
 from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.plan import Plan
 from citygen.pipeline.state import State
+from citygen.roofs.base import FAMILIES, ROOFS
 from citygen.tiling.base import Grid
 from citygen.version import __version__
 
@@ -59,7 +64,7 @@ class Tally:
 
 
 def finish(
-    config: BuildConfig, inputs: Inputs, state: State, unplaced: Sequence[pa.Table], counts: dict[str, Any]
+    config: BuildConfig, inputs: Inputs, state: State, plan: Plan, seconds: dict[str, float]
 ) -> tuple[Tally, dict[str, Any]]:
     """
     Write ``buildings.parquet``, the formats' own files over all tiles, and ``report.json``.
@@ -72,10 +77,10 @@ def finish(
         Opened inputs.
     state : State
         Holds a record for each finished tile.
-    unplaced : sequence of pyarrow.Table
-        Rows without a place.
-    counts : dict
-        Rows read and outside, and seconds by stage; goes into the report.
+    plan : Plan
+        Its tiles, all of them finished, and the rows without a place.
+    seconds : dict of str to float
+        By stage; the only part of the report that differs between two runs.
 
     Returns
     -------
@@ -90,26 +95,31 @@ def finish(
     totals = Counter[str]()
 
     def tables() -> Iterable[pa.Table]:
-        for records, entry, numbers in state.records():
+        for records, entry, numbers in state.records(plan.tiles):
             tally.add(records)
             totals.update(numbers)
             if entry is not None:
                 entries.append(entry)
             yield records
-        if unplaced:
-            lost = rejected_rows(pa.concat_tables(unplaced))
+        if plan.unplaced:
+            lost = rejected_rows(pa.concat_tables(plan.unplaced))
             tally.add(lost)
             yield lost
 
-    write_catalogue(out / "buildings.parquet", iter(tables()), inputs.crs, None)
+    with writing(out / "buildings.parquet"):
+        write_catalogue(out / "buildings.parquet", iter(tables()), inputs.crs, None)
     size = tile_size_m(inputs.grid)
     for name in inputs.formats:
         kind = FORMATS[name]
         if kind.finish is not None:
             for path, data in sorted(kind.finish(entries, size).items()):
-                write_whole(out / path, data)
-    report = _report(config, inputs, tally, totals, {**counts, "tiles": len(entries)})
-    write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+                with writing(out / path):
+                    write_whole(out / path, data)
+    counts = {"read": plan.read, "outside": plan.outside, "tiles": len(entries), **totals}
+    report = _report(config, inputs, tally, counts)
+    report["seconds"] = {name: round(value, 3) for name, value in sorted(seconds.items())}
+    with writing(out / "report.json"):
+        write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     return tally, report
 
 
@@ -117,24 +127,16 @@ def tile_size_m(grid: Grid) -> float:
     """Return roughly how long a tile's edge is on the ground, metres."""
     import pyproj
 
-    west, south, east, north = grid.bounds(*[int(k[0]) for k in grid.keys(*_centre())])
+    col, row = grid.keys(np.zeros(1), np.zeros(1))
+    west, south, east, north = grid.bounds(int(col[0]), int(row[0]))
     crs = pyproj.CRS.from_user_input(grid.crs)
     factor = 111_320.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
     return float(max(east - west, north - south) * factor)
 
 
-def _centre() -> tuple[Any, Any]:
-    import numpy as np
-
-    return np.zeros(1), np.zeros(1)
-
-
-def _report(
-    config: BuildConfig, inputs: Inputs, tally: Tally, totals: Counter[str], counts: dict[str, Any]
-) -> dict[str, Any]:
+def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[str, int]) -> dict[str, Any]:
     """Put together the report: what was asked, what came of it, from what, by what."""
-    sentences = {r.code: r.sentence for r in known_reasons()}
-    seconds = counts.pop("seconds", {})
+    sentences = _sentences()
     return {
         "citygen": __version__,
         "footprints": tally.rows,
@@ -146,8 +148,8 @@ def _report(
         "rows_read": counts["read"],
         "rows_outside_aoi": counts["outside"],
         "tiles": counts["tiles"],
-        "triangles": totals["triangles"],
-        "tile_bytes": totals["bytes"],
+        "triangles": counts.get("triangles", 0),
+        "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
         "vertical": {
             "datum": "that of the DEM" if inputs.dem is not None else "level ground",
@@ -160,14 +162,20 @@ def _report(
             for s in inputs.sources
         ],
         "inputs": inputs.digests,
-        "options": config.model_dump(mode="json"),
+        "options": config.reported(),
         "validation": {
             "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written",
             "checked": tally.outcomes.get("ok", 0) + tally.outcomes.get("degraded", 0),
         },
-        "seconds": {name: round(value, 3) for name, value in sorted(seconds.items())},
         "versions": _versions(),
     }
+
+
+def _sentences() -> dict[str, str]:
+    """Return what every reason code means; the tiles may all have been built by other processes, or by an earlier run."""
+    for registry in (HEIGHT_RULES, DIALECTS, ROOFS, FAMILIES):
+        registry.load()
+    return {r.code: r.sentence for r in known_reasons()}
 
 
 def _versions() -> dict[str, str]:

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from citygen.arraytypes import Objects
 from citygen.catalogue.records import Facts, nothing_built, to_table
-from citygen.errors import CitygenError, OutputError
+from citygen.errors import BuildError, CitygenError
 from citygen.log import get_logger
 from citygen.outcome import Finding, reason, verdicts
-from citygen.pipeline.tile import TileOptions, TileResult, TileTask, build_tile, load_rows
+from citygen.pipeline.rows import TileTask, identity, load_rows, owners_of
+from citygen.pipeline.tile import TileOptions, TileResult, build_tile
 
 log = get_logger(__name__)
 FAILED = reason("tile_failed", "rejected", "The job of the footprint's tile failed; the log has the traceback.")
@@ -42,8 +42,8 @@ def run_job(job: Job) -> TileResult:
 
     Raises
     ------
-    OutputError
-        When a file cannot be written: the disk is full or the folder is gone, for every tile alike.
+    BuildError
+        When a file is gone or cannot be read: that is no fault of the tile, and the run can go on later.
     CitygenError
         What a stage raised on purpose.
     """
@@ -52,7 +52,9 @@ def run_job(job: Job) -> TileResult:
     except CitygenError:
         raise
     except OSError as error:
-        raise OutputError(f"{job.task.out}: cannot write tile {job.task.col}_{job.task.row}: {error}") from error
+        raise BuildError(
+            f"tile {job.task.col}_{job.task.row}: {error}; run again to go on when that is mended"
+        ) from error
     except Exception as error:  # noqa: BLE001  the border of a tile: one tile must not stop a run (STYLE, rule 16)
         log.error("tile %d_%d failed:\n%s", job.task.col, job.task.row, traceback.format_exc())  # noqa: TRY400
         return rejected_tile(job, FAILED, f"{type(error).__name__}: {error}"[:200])
@@ -77,14 +79,10 @@ def rejected_tile(job: Job, code: str, detail: str) -> TileResult:
     """
     rows = load_rows(job.task)
     n = len(rows)
-    uid = rows["@uid"].to_pylist()
-    ids: Objects = np.array(
-        [job.task.renamed.get(u, i) for u, i in zip(uid, rows["@id"].to_pylist(), strict=True)], dtype=object
-    )
-    verdict = verdicts(n, [Finding(np.arange(n), code, [detail] * n)])
-    where = dict(zip(uid, ids.tolist(), strict=True))
-    owners = [where.get(p) for p in rows["@part_of"].to_pylist()]
+    ids, findings = identity(rows)
+    verdict = verdicts(n, [*findings, Finding(np.arange(n), code, [detail] * n)])
+    owners = owners_of(rows["@uid"].to_numpy(), rows["@part_of"].to_numpy(), ids)
     geometry = shapely.from_wkb(rows["@geometry"].to_numpy(zero_copy_only=False))
     facts = Facts(ids, rows["@source"].to_pylist(), owners, verdict, geometry, None)
     records: pa.Table = to_table(facts, nothing_built(n))
-    return TileResult(job.task.col, job.task.row, records, None, 0, 0, {})
+    return TileResult(job.task.col, job.task.row, records, None, 0, {}, {})

@@ -1,11 +1,14 @@
 """Options to opened inputs: area of interest, sources, DEM, working CRS, grid; every complaint about them is made here."""
 
+import dataclasses
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import shapely
 
 from citygen.attributes.dialect import DIALECTS, columns_needed, recognise_dialect
@@ -23,6 +26,8 @@ from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
 Bounds = tuple[float, float, float, float]
+OWN_COLUMNS = frozenset({"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"})
+"""Columns that a plan adds to the raw ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Inputs:
         Names, needed ones included, sorted.
     digests : dict of str to str
         Path to SHA-256 of every input file.
+    identity : dict
+        What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
     """
 
     sources: tuple[PlannedSource, ...]
@@ -78,9 +85,10 @@ class Inputs:
     grid: Grid
     formats: tuple[str, ...]
     digests: dict[str, str]
+    identity: dict[str, Any]
 
 
-def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geometry: Any = None) -> Inputs:  # noqa: ANN401
+def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geometry: Any = None) -> Inputs:
     """
     Open and check everything that a build reads.
 
@@ -109,26 +117,28 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
     if not config.dem and config.ground_z is None:
         raise ConfigError("no ground: give --dem FILE, or --ground-z METRES for level ground")
     formats = _formats(config.format)
+    if config.preview and "glb" not in formats:
+        raise ConfigError("--preview draws GLB tiles: add glb to --format")
     check_column_map(config.map)
     if config.dialect is not None:
         DIALECTS[config.dialect]
     sources = _sources(config, frames)
-    area = read_aoi(aoi_geometry if aoi_geometry is not None else config.aoi) if _given(config, aoi_geometry) else None
+    wanted = config.aoi if aoi_geometry is None else aoi_geometry
+    area = None if wanted is None else read_aoi(wanted)
     crs = _working_crs(config, area, sources)
     geometry = None if area is None else _in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
-        _check_overlap(geometry, crs, sources, str(config.aoi))
+        _check_overlap(geometry, crs, sources, config.aoi)
     dem = open_dem(list(config.dem), crs=config.dem_crs) if config.dem else None
     if dem is not None:
         bounds = geometry.bounds if geometry is not None else _extent(sources, crs)
         if bounds is not None:
             require_cover(dem, bounds, crs)
+    grid = _grid(config.grid, crs)
     digests = {path: _digest(Path(path)) for path in _files(config, sources)}
-    return Inputs(sources, crs, geometry, dem, _grid(config.grid, crs), formats, digests)
-
-
-def _given(config: BuildConfig, aoi_geometry: Any) -> bool:  # noqa: ANN401
-    return config.aoi is not None or aoi_geometry is not None
+    identity = _identity(config, sources, dem, digests)
+    identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
+    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity)
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,7 +162,8 @@ def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSo
     planned: list[PlannedSource] = []
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column)
     used: dict[str, int] = {}
-    for spec in (*frames, *config.buildings):
+    specs: tuple[Source | str, ...] = (*frames, *config.buildings)
+    for spec in specs:
         source = open_source(spec, options) if isinstance(spec, str) else spec
         columns = source.info.columns
         dialect = config.dialect or recognise_dialect(columns)
@@ -164,6 +175,11 @@ def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSo
         label = name if used[name] == 1 else f"{name}#{used[name]}"
         planned.append(PlannedSource(source, label, dialect, needed))
     known = {column for each in planned for column in each.columns}
+    own = sorted(column for column in config.map.values() if column in OWN_COLUMNS)
+    if own:
+        raise ConfigError(
+            f"--map: a column named {own[0]!r} cannot be mapped, citygen uses that name itself; rename it"
+        )
     for key, column in config.map.items():
         if column not in known:
             have = sorted({c for each in planned for c in each.source.info.columns})
@@ -171,7 +187,7 @@ def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSo
     return tuple(planned)
 
 
-def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:  # noqa: ANN401
+def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
     """Return the CRS to work in: the user's (projected, metres), or the UTM (polar: UPS) zone of the area's middle."""
     import pyproj
 
@@ -180,15 +196,17 @@ def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, .
             crs = pyproj.CRS.from_user_input(config.crs)
         except pyproj.exceptions.CRSError as error:
             raise ConfigError(f"--crs {config.crs}: not a CRS that PROJ knows (EPSG:n, WKT, PROJJSON)") from error
-        if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
+        if not _is_metric(config.crs):
             raise ConfigError(f"--crs {config.crs} ({crs.name}): give a projected CRS in metres")
         return str(crs.to_2d().to_wkt())
-    if area is not None:
-        lonlat = _in_crs(area.geometry, area.crs, "OGC:CRS84").bounds
-    else:
-        lonlat = _extent(sources, "OGC:CRS84")
-    if lonlat is None or not np.all(np.isfinite(lonlat)):
-        raise ConfigError("the area's place is not known in advance: give --aoi or --crs")
+    degrees = "OGC:CRS84"
+    lonlat = _extent(sources, degrees) if area is None else _in_crs(area.geometry, area.crs, degrees).bounds
+    if lonlat is None:
+        return _crs_of_nowhere(sources)
+    if not np.all(np.isfinite(lonlat)):
+        raise InputError(
+            "the extent of the footprints cannot be told in degrees: check their CRS, or give --aoi and --crs"
+        )
     if max(map(abs, (lonlat[0], lonlat[2]))) > 360 or max(map(abs, (lonlat[1], lonlat[3]))) > 90:
         raise InputError(
             f"the area lies at {lonlat}, outside longitude and latitude: check the file's CRS (metres as degrees?)"
@@ -201,7 +219,22 @@ def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, .
     return str(pyproj.CRS.from_epsg((32600 if lat >= 0 else 32700) + zone).to_wkt())
 
 
-def _in_crs(geometry: Any, source: str, target: str) -> Any:  # noqa: ANN401
+def _crs_of_nowhere(sources: tuple[PlannedSource, ...]) -> str:
+    """Return a CRS for sources of which no row has a place: there is nothing to put wrong, only rows to account for."""
+    if not any(each.source.info.feature_count for each in sources):
+        names = ", ".join(each.source.info.path or each.label for each in sources)
+        raise InputError(f"{names}: holds no footprints (no rows); nothing to build")
+    return next((each.source.info.crs for each in sources if _is_metric(each.source.info.crs)), "EPSG:32631")
+
+
+def _is_metric(text: str) -> bool:
+    import pyproj
+
+    crs = pyproj.CRS.from_user_input(text)
+    return crs.is_projected and all(axis.unit_name == "metre" for axis in crs.axis_info[:2])
+
+
+def _in_crs(geometry: Any, source: str, target: str) -> Any:
     """Transform a geometry, its long edges bent with the projection."""
     size = max(geometry.bounds[2] - geometry.bounds[0], geometry.bounds[3] - geometry.bounds[1], 1e-9)
     dense = shapely.segmentize(geometry, size / 50)
@@ -215,7 +248,7 @@ def _extent(sources: tuple[PlannedSource, ...], crs: str) -> Bounds | None:
     boxes = []
     for each in sources:
         bounds = each.source.info.bounds
-        if bounds is None:
+        if bounds is None or not np.all(np.isfinite(bounds)):
             bounds = _scan_bounds(each.source)
         if bounds is not None:
             boxes.append(_in_crs(shapely.box(*bounds), each.source.info.crs, crs).bounds)
@@ -237,7 +270,7 @@ def _scan_bounds(source: Source) -> Bounds | None:
     return (*low.tolist(), *high.tolist()) if np.all(np.isfinite(low)) else None
 
 
-def _check_overlap(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str) -> None:  # noqa: ANN401
+def _check_overlap(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str | None) -> None:
     """Refuse an area that no source's extent meets, before anything is read."""
     extents = [(s, s.source.info.bounds) for s in sources]
     if any(bounds is None for _, bounds in extents):
@@ -251,7 +284,7 @@ def _check_overlap(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name:
     raise no_footprint(aoi, crs, sources, name)
 
 
-def no_footprint(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str) -> CoverageError:  # noqa: ANN401
+def no_footprint(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str | None) -> CoverageError:
     """Return the error for an area without footprints, with both extents in degrees."""
     area = _in_crs(shapely.box(*aoi.bounds), crs, "OGC:CRS84").bounds
     lines = []
@@ -260,9 +293,10 @@ def no_footprint(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: s
         if bounds is not None:
             box = _in_crs(shapely.box(*bounds), each.source.info.crs, "OGC:CRS84").bounds
             lines.append(f"{each.source.info.path} spans {_text(box)}")
+    where = "" if name is None else f" {name}"
     found = "; ".join(lines) or ", ".join(each.source.info.path for each in sources)
     return CoverageError(
-        f"no footprint lies in the area of interest {name}: it spans {_text(area)} (W,S,E,N degrees), while {found}; "
+        f"no footprint lies in the area of interest{where}: it spans {_text(area)} (W,S,E,N degrees), while {found}; "
         "check the AOI, the CRS of both, and the order of the axes (longitude comes first)"
     )
 
@@ -272,17 +306,47 @@ def _text(bounds: Bounds) -> str:
 
 
 def _files(config: BuildConfig, sources: tuple[PlannedSource, ...]) -> list[str]:
-    """List the files that the result depends on; a shapefile's companions count."""
-    names = {str(path) for path in config.dem}
+    """List the files that the result depends on."""
+    names = {str(path) for path in config.dem} | {config.grid.rpartition(":")[0]}
     for each in sources:
-        path = Path(each.source.info.path)
-        if path.suffix.lower() == ".shp":
-            names.update(str(path.with_suffix(s)) for s in (".shp", ".shx", ".dbf", ".prj", ".cpg"))
-        elif path.is_dir():
-            names.update(str(p) for p in path.rglob("*") if p.is_file())
-        else:
-            names.add(str(path))
-    return sorted(name for name in names if Path(name).is_file())
+        names.update(_companions(each.source.info.path))
+    return sorted(name for name in names if name and Path(name).is_file())
+
+
+def _companions(name: str) -> list[str]:
+    """Return a source's file, and what belongs to a shapefile."""
+    path = Path(name)
+    if path.suffix.lower() != ".shp":
+        return [name]
+    return [name, *(str(path.with_suffix(suffix)) for suffix in (".shx", ".dbf", ".prj", ".cpg"))]
+
+
+def _identity(
+    config: BuildConfig, sources: tuple[PlannedSource, ...], dem: Dem | None, digests: dict[str, str]
+) -> dict[str, Any]:
+    """Say what of the inputs the result depends on: their order, names of sources, contents; sidecars of a DEM by effect."""
+    listed = []
+    for each in sources:
+        info = each.source.info
+        content = [digests.get(name, "") for name in _companions(info.path)] if info.path else [_memory_digest(each)]
+        listed.append([each.label, each.dialect, info.crs, content])
+    rasters = [] if dem is None else [repr(dataclasses.replace(raster, path="")) for raster in dem.rasters]
+    return {
+        "sources": listed,
+        "dem": [[digests.get(str(path), "") for path in config.dem], rasters],
+        "grid": digests.get(config.grid.rpartition(":")[0], ""),
+    }
+
+
+def _memory_digest(planned: PlannedSource) -> str:
+    """Return the SHA-256 of a table in memory."""
+    digest = hashlib.sha256(json.dumps(planned.columns).encode())
+    for batch in planned.source.batches(None):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_table(batch.combine_chunks())
+        digest.update(memoryview(sink.getvalue()))
+    return digest.hexdigest()
 
 
 def _digest(path: Path) -> str:

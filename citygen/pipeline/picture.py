@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from citygen.arraytypes import Float64, Int64, UInt8
-from citygen.errors import ConfigError
-from citygen.model.scene import TileEntry
 from citygen.formats.glb import decode
 from citygen.geom.geodesy import LocalFrame, from_ecef, transformer
 from citygen.ground.dem import Dem
 from citygen.ground.relief import relief_mesh
 from citygen.log import get_logger
+from citygen.model.scene import TileEntry
+from citygen.pipeline.folder import writing
 from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.plan import Plan
 from citygen.pipeline.state import State
 from citygen.preview.parts import PictureScene
 from citygen.preview.scene import render, write_png
@@ -22,9 +23,9 @@ MAX_TRIANGLES = 1_500_000
 _GROUND_STEPS = 300
 
 
-def write_preview(state: State, inputs: Inputs, path: Path, *, size: tuple[int, int] = (1600, 1000)) -> None:
+def write_preview(state: State, inputs: Inputs, plan: Plan, *, size: tuple[int, int] = (1600, 1000)) -> None:
     """
-    Draw the city that lies in an output folder.
+    Draw the city that lies in an output folder to its ``preview.png``.
 
     Parameters
     ----------
@@ -32,20 +33,16 @@ def write_preview(state: State, inputs: Inputs, path: Path, *, size: tuple[int, 
         Knows the finished tiles.
     inputs : Inputs
         For the working CRS and the DEM.
-    path : pathlib.Path
-        PNG to write.
+    plan : Plan
+        Names its tiles.
     size : (width, height)
         Pixels.
-
-    Raises
-    ------
-    ConfigError
-        When no GLB tiles were written.
     """
-    if "glb" not in inputs.formats:
-        raise ConfigError("--preview draws GLB tiles: add glb to --format")
-    entries = [entry for _, entry, _ in state.records() if entry is not None]
-    write_png(render(city_scene(state.out, entries, inputs.crs, inputs.dem), size=size), path)
+    entries = [entry for _, entry, _ in state.records(plan.tiles) if entry is not None]
+    picture = render(city_scene(state.out, entries, inputs.crs, inputs.dem), size=size)
+    path = state.out / "preview.png"
+    with writing(path):
+        write_png(picture, path)
 
 
 def city_scene(out: Path, entries: list[TileEntry], crs: str, dem: Dem | None) -> PictureScene:

@@ -83,8 +83,8 @@ def _to_frame(meshes: Meshes, frame: LocalFrame, options: "TileOptions") -> tupl
     solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_vertices))
     world = meshes.vertices[:, :2] + meshes.origins[solid]
     # Floor, eave and step vertices stand over one another: project each place once.
-    places, inverse = np.unique(world.view([("x", float), ("y", float)]).reshape(-1), return_inverse=True)
-    xy = places.view(float).reshape(-1, 2)
+    places, inverse = np.unique(world[:, 0] + 1j * world[:, 1], return_inverse=True)
+    xy = np.stack([places.real, places.imag], axis=1)
     lonlat = to_lonlat(options.crs, xy)[inverse.reshape(-1)]
     height = meshes.vertices[:, 2] + options.geoid_offset_m
     local = frame.from_ecef(to_ecef(lonlat, height))

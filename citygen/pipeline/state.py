@@ -2,15 +2,14 @@
 What a run remembers in ``OUT/.citygen``: the plan, and a record for each finished tile, so that a killed run goes on.
 
 A record is one Parquet file, written beside and renamed, that carries the stamp of everything its tile depends on. A tile
-is done when its record has the run's stamp and the files that it names are there. Deleting the folder loses only time.
+is done when its record has the run's stamp and the files that it names are there, whole. Deleting the folder loses only time.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from citygen.errors import OutputError
+from citygen.catalogue.records import SCHEMA
+from citygen.errors import BuildError
 from citygen.formats.base import write_whole
 from citygen.model.scene import TileEntry
+from citygen.pipeline.folder import STATE, check_folder, writing
 from citygen.pipeline.plan import Plan
 from citygen.version import __version__
-
-FOLDER = ".citygen"
 
 
 class State:
@@ -42,39 +41,54 @@ class State:
     def __init__(self, out: Path, stamp: str) -> None:
         self.out = out
         self.stamp = stamp
-        self.folder = out / FOLDER
+        self.folder = out / STATE
 
     @property
     def plan_folder(self) -> Path:
         """Where the plan's Arrow files lie."""
         return self.folder / "plan"
 
-    def load_plan(self) -> Plan | None:
-        """Return the plan of an interrupted run with this stamp, or None."""
+    def same_run(self) -> bool:
+        """Say whether the folder holds the state of a run with this stamp."""
+        return self._read_head().get("stamp") == self.stamp
+
+    def _read_head(self) -> dict[str, Any]:
         try:
             head = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
+            return {}
+        return head if isinstance(head, dict) else {}
+
+    def load_plan(self) -> Plan | None:
+        """Return the plan of an interrupted run with this stamp, or None."""
+        if not self.same_run() or not self._read_head().get("planned"):
             return None
-        if head.get("stamp") != self.stamp or not head.get("planned"):
-            return None
-        plan = Plan.from_json((self.folder / "plan.json").read_text(encoding="utf-8"))
-        unplaced = self.folder / "unplaced.parquet"
-        plan.unplaced = [pq.read_table(unplaced)] if unplaced.exists() else []
+        try:
+            plan = Plan.from_json((self.folder / "plan.json").read_text(encoding="utf-8"))
+            unplaced = self.folder / "unplaced.parquet"
+            plan.unplaced = [pq.read_table(unplaced)] if unplaced.exists() else []
+        except (OSError, ValueError, KeyError) as error:
+            raise BuildError(f"{self.folder}: the plan of the interrupted run is damaged; give --overwrite") from error
         return plan
 
     def start(self) -> None:
-        """Make an empty state folder for this stamp."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
-        self.plan_folder.mkdir(parents=True)
-        self._head(planned=False)
+        """Make an empty state for this stamp; the lock stays."""
+        with writing(self.folder):
+            for path in self.folder.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != "lock":
+                    path.unlink()
+            self.plan_folder.mkdir(parents=True)
+            self._head(planned=False)
 
     def save_plan(self, plan: Plan) -> None:
         """Store a finished plan."""
-        if plan.unplaced:
-            pq.write_table(pa.concat_tables(plan.unplaced), self.folder / "unplaced.parquet")
-        write_whole(self.folder / "plan.json", plan.to_json().encode())
-        self._head(planned=True)
+        with writing(self.folder):
+            if plan.unplaced:
+                pq.write_table(pa.concat_tables(plan.unplaced), self.folder / "unplaced.parquet")
+            write_whole(self.folder / "plan.json", plan.to_json().encode())
+            self._head(planned=True)
 
     def _head(self, *, planned: bool) -> None:
         head = {"stamp": self.stamp, "planned": planned, "citygen": __version__}
@@ -83,77 +97,108 @@ class State:
     def _record(self, col: int, row: int) -> Path:
         return self.folder / "tiles" / f"{col}_{row}.parquet"
 
-    def save(self, key: tuple[int, int], records: pa.Table, entry: TileEntry | None, numbers: dict[str, Any]) -> None:
-        """Store a finished tile's rows, tileset entry, counts and seconds."""
+    def save(self, key: tuple[int, int], records: pa.Table, entry: TileEntry | None, about: dict[str, Any]) -> None:
+        """
+        Store a finished tile.
+
+        Parameters
+        ----------
+        key : (int, int)
+            Column and row.
+        records : pyarrow.Table
+            Its catalogue rows.
+        entry : TileEntry or None
+            For the tileset.
+        about : dict
+            ``triangles`` and ``files``: path below the output folder to size in bytes.
+        """
         path = self._record(*key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        about = {"stamp": self.stamp, "entry": None if entry is None else asdict(entry), **numbers}
+        head = {"stamp": self.stamp, "entry": None if entry is None else asdict(entry), **about}
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        pq.write_table(records.replace_schema_metadata({"citygen": json.dumps(about)}), beside, compression="zstd")
-        beside.replace(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                pq.write_table(
+                    records.replace_schema_metadata({"citygen": json.dumps(head)}),
+                    beside,
+                    compression="lz4",
+                    use_dictionary=False,
+                )
+                beside.replace(path)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def done(self, col: int, row: int) -> bool:
-        """Say whether a tile is finished: its record has this stamp, and its file is there."""
+        """Say whether a tile is finished: its record has this stamp, and its files are there with their sizes."""
         about = self._about(self._record(col, row))
-        if about is None or about["stamp"] != self.stamp:
-            return False
-        return about["entry"] is None or not about["entry"]["uri"] or (self.out / about["entry"]["uri"]).is_file()
+        return about is not None and all(_size(self.out / name) == size for name, size in about["files"].items())
 
-    @staticmethod
-    def _about(path: Path) -> dict[str, Any] | None:
+    def _about(self, path: Path) -> dict[str, Any] | None:
+        """Return what a record says of itself; None where there is none of this run."""
         try:
-            metadata = pq.read_schema(path).metadata
-        except (OSError, pa.ArrowInvalid):
+            loaded: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"citygen"])
+        except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
             return None
-        loaded: dict[str, Any] = json.loads(metadata[b"citygen"])
-        return loaded
+        return loaded if loaded.get("stamp") == self.stamp else None
 
-    def records(self) -> Iterator[tuple[pa.Table, TileEntry | None, dict[str, int]]]:
-        """Yield rows, entry and counts of every finished tile, in the order of their keys."""
-        folder = self.folder / "tiles"
-        keys = sorted(_key(path) for path in folder.glob("*.parquet")) if folder.exists() else []
-        for row, col in keys:
+    def records(self, keys: Iterable[tuple[int, int]]) -> Iterator[tuple[pa.Table, TileEntry | None, dict[str, int]]]:
+        """
+        Yield rows, entry and counts (triangles, bytes) of tiles, in the order of row and column.
+
+        Parameters
+        ----------
+        keys : iterable of (int, int)
+            The plan's tiles; records of others are left alone.
+
+        Raises
+        ------
+        BuildError
+            When a tile has no record.
+        """
+        for col, row in sorted(keys, key=lambda key: (key[1], key[0])):
             path = self._record(col, row)
-            about = self._about(path) or {}
-            entry = TileEntry(**_tuples(about["entry"])) if about.get("entry") else None
-            numbers = {"triangles": about["triangles"], "bytes": about["bytes"]}
-            yield pq.read_table(path).replace_schema_metadata(None), entry, numbers
+            about = self._about(path)
+            if about is None:
+                raise BuildError(f"{path}: the record of tile {col}_{row} is gone; run again to build it")
+            entry = TileEntry(**_tuples(about["entry"])) if about["entry"] else None
+            numbers = {"triangles": about["triangles"], "bytes": sum(about["files"].values())}
+            # through the reader of one file: a folder's partitioning must not be guessed from its path
+            yield pq.ParquetFile(path).read().cast(SCHEMA).replace_schema_metadata(None), entry, numbers
 
 
-def _key(path: Path) -> tuple[int, int]:
-    col, _, row = path.stem.partition("_")
-    return int(row), int(col)
+def _size(path: Path) -> int:
+    """Return a file's size, -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
 
 
-def stamp_of(options: dict[str, Any], digests: dict[str, str], extra: dict[str, Any]) -> str:
+def stamp_of(what: dict[str, Any]) -> str:
     """
     Return the digest of everything that a result depends on.
 
     Parameters
     ----------
-    options : dict
-        Options that change the result.
-    digests : dict
-        SHA-256 of each input file.
-    extra : dict
-        Area, CRS, data in memory.
+    what : dict
+        Options, sources in their order with the digests of their files, DEM, area, CRS: anything JSON can hold.
 
     Returns
     -------
     str
         64 hexadecimal digits.
     """
-    text = json.dumps([__version__, options, sorted(digests.values()), extra], sort_keys=True)
+    text = json.dumps([__version__, what], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def prepare_out(out: Path, stamp: str, *, resume: bool, overwrite: bool) -> State:
+def prepare_out(out: Path, stamp: str, *, resume: bool, overwrite: bool) -> tuple[State, bool]:
     """
-    Open the output folder: new, to be resumed, or to be replaced.
+    Look at the output folder: new, to be resumed, or to be replaced. Nothing is changed.
 
     Parameters
     ----------
@@ -166,7 +211,9 @@ def prepare_out(out: Path, stamp: str, *, resume: bool, overwrite: bool) -> Stat
 
     Returns
     -------
-    State
+    state : State
+    replace : bool
+        Whether an earlier run in it is to be removed once the plan stands.
 
     Raises
     ------
@@ -174,37 +221,4 @@ def prepare_out(out: Path, stamp: str, *, resume: bool, overwrite: bool) -> Stat
         When the folder holds something that is not ours, or another run and ``overwrite`` is off.
     """
     state = State(out, stamp)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; give another folder with --out")
-    present = sorted(p.name for p in out.iterdir()) if out.exists() else []
-    if present:
-        ours = (out / FOLDER / "run.json").is_file() or (out / "report.json").is_file()
-        if not ours:
-            raise OutputError(f"{out}: holds {present[0]!r} and no run of citygen; give an empty folder with --out")
-        same = _same_run(out, stamp)
-        if not (same and resume) and not overwrite:
-            why = "of other inputs or options" if not same else "and --no-resume was given"
-            raise OutputError(f"{out}: holds a run {why}; give --overwrite to replace it, or another --out")
-        if not (same and resume):
-            _remove_run(out)
-    return state
-
-
-def _same_run(out: Path, stamp: str) -> bool:
-    try:
-        head = json.loads((out / FOLDER / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(head.get("stamp") == stamp)
-
-
-_OWN = ("tiles", "terrain", "cityjson", FOLDER)
-_OWN_FILES = ("tileset.json", "buildings.parquet", "report.json", "preview.png")
-
-
-def _remove_run(out: Path) -> None:
-    """Remove what a run writes, by name, and nothing else."""
-    for name in _OWN:
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in _OWN_FILES:
-        (out / name).unlink(missing_ok=True)
+    return state, check_folder(out, same=state.same_run(), resume=resume, overwrite=overwrite)

@@ -21,21 +21,21 @@ from citygen.buildings.repair import Footprints, repair
 from citygen.catalogue.records import Built, Facts, to_table
 from citygen.facade.colours import colours
 from citygen.formats.base import FORMATS, write_whole
-from citygen.model.scene import TileEntry
 from citygen.geom.geodesy import north_on_grid
 from citygen.ground.dem import Dem
 from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import Meshes
-from citygen.model.rings import Rings
-from citygen.outcome import Finding, reason, verdicts
+from citygen.model.rings import Rings, take
+from citygen.model.scene import TileEntry
+from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
+from citygen.pipeline.folder import writing
+from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
 from citygen.roofs.plan import plan_roofs
 from citygen.tiling.base import Grid
-
-DUPLICATE = reason("duplicate_id", "degraded", "An earlier footprint has the same id; this one got a new one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +71,6 @@ class TileOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class TileTask:
-    """
-    One tile to build.
-
-    Attributes
-    ----------
-    col, row : int
-        Its place in the grid.
-    slices : tuple of (str, int)
-        Arrow files and record batches that hold its rows.
-    plan_folder, out : str
-        Where those files lie, and the output folder.
-    renamed : dict of int to str
-        uid to new id, for rows of this run whose id is taken.
-    """
-
-    col: int
-    row: int
-    slices: tuple[tuple[str, int], ...]
-    plan_folder: str
-    out: str
-    renamed: dict[int, str]
-
-
-@dataclass(frozen=True, slots=True)
 class TileResult:
     """
     What a tile job gives back: everything but the files it wrote.
@@ -108,8 +83,10 @@ class TileResult:
         One row a footprint.
     entry : TileEntry or None
         For the tileset; None for a tile without buildings.
-    triangles, tile_bytes : int
+    triangles : int
         Of what was written.
+    files : dict of str to int
+        Path below the output folder and size in bytes of each file written.
     seconds : dict of str to float
         Time by stage.
     """
@@ -119,7 +96,7 @@ class TileResult:
     records: pa.Table
     entry: TileEntry | None
     triangles: int
-    tile_bytes: int
+    files: dict[str, int]
     seconds: dict[str, float]
 
 
@@ -134,41 +111,6 @@ class _Clock:
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
-
-
-def load_rows(task: TileTask) -> pa.Table:
-    """
-    Map a tile's rows from the plan, in the order in which they were read.
-
-    Parameters
-    ----------
-    task : TileTask
-        Which batches.
-
-    Returns
-    -------
-    pyarrow.Table
-        Own columns start with ``@``; columns that differ in type between sources become text.
-    """
-    tables = []
-    for name, batch in task.slices:
-        with pa.memory_map(str(Path(task.plan_folder) / name)) as source:
-            tables.append(pa.Table.from_batches([pa.ipc.open_file(source).get_batch(batch)]))
-    types: dict[str, set[pa.DataType]] = {}
-    for table in tables:
-        for field in table.schema:
-            types.setdefault(field.name, set()).add(field.type)
-    mixed = {name for name, found in types.items() if len(found - {pa.null()}) > 1}
-    if mixed:
-        tables = [_as_text(table, mixed) for table in tables]
-    return pa.concat_tables(tables, promote_options="default").sort_by("@uid")
-
-
-def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
-    for name in sorted(names & set(table.column_names)):
-        at = table.column_names.index(name)
-        table = table.set_column(at, name, table[name].cast(pa.string()))
-    return table
 
 
 def build_tile(task: TileTask, options: TileOptions) -> TileResult:
@@ -190,7 +132,7 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     clock = _Clock()
     rows = load_rows(task)
     uid = rows["@uid"].to_numpy()
-    ids, findings = _ids(rows, uid, task.renamed)
+    ids, findings = identity(rows)
     raw = shapely.from_wkb(rows["@geometry"].to_numpy(zero_copy_only=False))
     clock.lap("read")
     footprints, found = repair(raw)
@@ -217,25 +159,13 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     outcome, reasons, details = verdicts(len(uid), findings)
     built = describe(footprints, attributes, plan, shaped, datum)
     outlines = np.where(shapely.is_missing(footprints.geometry), raw, footprints.geometry)
-    owners = _owners(uid, part_of, ids)
+    owners = owners_of(uid, part_of, ids)
     verdict = (outcome, reasons, details)
     facts = Facts(ids, rows["@source"].to_pylist(), owners, verdict, outlines, f"{task.col}_{task.row}")
     records = to_table(facts, built)
     clock.lap("catalogue")
-    entry, triangles, size = _write(task, options, (ids, outcome, attributes), built, shaped, clock)
-    return TileResult(task.col, task.row, records, entry, triangles, size, clock.seconds)
-
-
-def _ids(rows: pa.Table, uid: Int64, renamed: dict[int, str]) -> tuple[Objects, list[Finding]]:
-    """Return each row's id, new ones where an earlier row has it."""
-    ids = np.array(rows["@id"].to_pylist(), dtype=object)
-    if not renamed:
-        return ids, []
-    again = np.array([u in renamed for u in uid.tolist()], dtype=bool)
-    index = np.flatnonzero(again)
-    finding = Finding(index, DUPLICATE, [str(i) for i in ids[index].tolist()])
-    ids[index] = [renamed[u] for u in uid[index].tolist()]
-    return ids, [finding]
+    entry, triangles, files = _write(task, options, (ids, outcome, attributes), (built, shaped), clock)
+    return TileResult(task.col, task.row, records, entry, triangles, files, clock.seconds)
 
 
 def _with_parts(footprints: Footprints, rows: pa.Table, uid: Int64) -> tuple[Footprints, Bool, list[Finding]]:
@@ -245,9 +175,32 @@ def _with_parts(footprints: Footprints, rows: pa.Table, uid: Int64) -> tuple[Foo
     if not is_part.any():
         return footprints, np.zeros(len(uid), dtype=bool), []
     geometry, replaced, findings = resolve_parts(footprints.geometry, uid, part_of, is_part)
-    before = np.bincount(footprints.row, minlength=len(uid)) > 0
-    footprints, found = repair(geometry)
-    return footprints, replaced, findings + [_only(f, before & ~replaced) for f in found]
+    changed = np.array([a is not b for a, b in zip(geometry, footprints.geometry, strict=True)], dtype=bool)
+    # Only what changed is repaired again: a neighbour's parts must not touch an outline that has none.
+    anew = geometry.copy()
+    anew[~changed] = None
+    again, found = repair(anew)
+    return _merged(footprints, again, changed), replaced, findings + [_only(f, changed & ~replaced) for f in found]
+
+
+def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
+    """Return the chosen rows of the second and the other rows of the first."""
+    kept, new = np.flatnonzero(~chosen[first.row]), np.flatnonzero(chosen[second.row])
+    one, two = take(first.rings, kept), take(second.rings, new)
+    both = Rings(
+        np.concatenate([one.coords, two.coords]),
+        np.concatenate([one.ring_offsets, two.ring_offsets[1:] + one.ring_offsets[-1]]),
+        np.concatenate([one.polygon_offsets, two.polygon_offsets[1:] + one.polygon_offsets[-1]]),
+    )
+    row = np.concatenate([first.row[kept], second.row[new]])
+    order = np.argsort(row, kind="stable")
+    return Footprints(
+        take(both, order),
+        row[order],
+        np.where(chosen[:, None], second.origins, first.origins),
+        np.where(chosen, second.area_m2, first.area_m2),
+        np.where(chosen, second.geometry, first.geometry),
+    )
 
 
 def _only(finding: Finding, rows: Bool) -> Finding:
@@ -305,24 +258,19 @@ def _north(attributes: Attributes, footprints: Footprints, crs: str) -> Float64:
     return out
 
 
-def _owners(uid: Int64, part_of: Int64, ids: Objects) -> Objects:
-    """Return the id of each part's outline, None for the rest."""
-    where = {u: k for k, u in enumerate(uid.tolist())}
-    return np.array([None if p < 0 else ids[where[p]] for p in part_of.tolist()], dtype=object)
-
-
 def _write(
     task: TileTask,
     options: TileOptions,
     names: tuple[Objects, Objects, Attributes],
-    built: Built,
-    shaped: Shaped,
+    made: tuple[Built, Shaped],
     clock: _Clock,
-) -> tuple[TileEntry | None, int, int]:
-    """Write the tile in every format; return its entry, triangles and bytes."""
+) -> tuple[TileEntry | None, int, dict[str, int]]:
+    """Write the tile in every format; return its entry, triangles, and files with their sizes."""
+    built, shaped = made
     meshes: Meshes = shaped.meshes
+    files: dict[str, int] = {}
     if len(meshes) == 0:
-        return None, 0, 0
+        return None, 0, files
     ids, outcome, attributes = names
     flat = built.numbers["eave_z"] == built.numbers["ridge_z"]
     paint = colours(ids, attributes.class_name, flat, (attributes.wall_colour, attributes.roof_colour))
@@ -336,16 +284,17 @@ def _write(
     }
     scene, region = make_scene(meshes, paint, table, rows, (task.col, task.row), options)
     clock.lap("scene")
-    size, uri = 0, ""
+    uri = ""
     for name in options.formats:
         kind = FORMATS[name]
         if kind.encode is not None:
             path = kind.path(options.grid.level, task.col, task.row)
             data = kind.encode(scene)
-            write_whole(Path(task.out) / path, data)
-            size += len(data)
+            with writing(Path(task.out) / path):
+                write_whole(Path(task.out) / path, data)
+            files[path] = len(data)
             uri = path if name == "glb" else uri
     clock.lap("write")
     low, high = (tuple(edge.tolist()) for edge in (scene.positions.min(axis=0), scene.positions.max(axis=0)))
     entry = TileEntry(uri, task.col, task.row, scene.lon, scene.lat, low, high, region)
-    return entry, len(scene.triangles), size
+    return entry, len(scene.triangles), files

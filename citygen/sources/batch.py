@@ -26,7 +26,7 @@ ID_WORDS = ("id", "@id", "osm_id", "gml_id", "fid", "ogc_fid", "objectid", "gid"
 """Columns that are taken as ids when the user names none, best first, in any letter case."""
 
 ID_SAMPLE = 1000
-"""First rows of which half must have an id of their own for a column to be taken unasked: some have an ``Id`` of zeros."""
+"""First rows of which half must be given and none repeated for a column to be taken unasked: some hold zeros only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +285,11 @@ def _is_key(values: pa.Array | None, name: str, where: str) -> bool:
         values = values.storage
     if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
         return False
-    good = 2 * pc.count_distinct(values, mode="only_valid").as_py() >= len(values)
+    given = len(values) - values.null_count
+    good = 2 * given >= len(values) and pc.count_distinct(values, mode="only_valid").as_py() == given
     if not good:
         log.info(
-            "%s: column %r is not taken as id: most values are missing or repeated in the first %d rows",
+            "%s: column %r is not taken as id: values are repeated or missing in the first %d rows",
             where,
             name,
             len(values),

@@ -1,8 +1,8 @@
 """
 GeoJSON (RFC 7946, and the ``crs`` member of the 2008 form) and line- or RS-delimited GeoJSON (RFC 8142) to batches.
 
-GDAL's driver turns text coordinates to zero, drops what it cannot read and follows ``crs`` links; this reader gives
-every feature its row, says why a geometry is unusable, and opens nothing. The file is read twice: once, when it is
+GDAL's driver drops a geometry that it cannot read without saying so, and opens the URL of a ``crs`` link; this reader
+gives every feature its row, says why a geometry is unusable, and opens nothing. The file is read twice: once, when it is
 opened, to check that it is whole and to settle the columns' types, and again for the rows. Of a key that stands twice
 the last value counts.
 """

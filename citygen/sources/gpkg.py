@@ -1,9 +1,9 @@
 """
 GeoPackage (OGC 12-128r19) to batches, through SQLite, read-only and immutable.
 
-Python's own SQLite is used and not GDAL: a hostile file may hold views that call GDAL's SQL functions (which can open
-network connections), GDAL reads text in a number column as 0, and its spatial filter loses rows without geometry. Here
-nothing but built-in functions exists, only reading is authorised, and nothing is written beside the file.
+Python's own SQLite is used and not GDAL: GDAL reads ``12 m`` in a number column as 12, its spatial filter loses rows
+without geometry, and its SQL functions may open files and connections (it refuses some of them in views). Here nothing
+but built-in functions exists, only reading is authorised, and nothing is written beside the file.
 """
 
 import sqlite3

@@ -1,0 +1,160 @@
+"""Placed rows to Arrow files by tile: parts go with their outline, rows without a place are set aside, ids made unique."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from citygen.arraytypes import AnyArray, Int64, Objects
+from citygen.pipeline.folder import writing
+from citygen.pipeline.placing import Placed
+
+RENAMED = "renamed.arrow"
+"""File of the plan: uid and new id of each row whose id an earlier row has, in the order of uid."""
+
+
+class Dealer:
+    """
+    Writes Arrow files, one a batch of rows, one record batch a tile.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Empty.
+
+    Attributes
+    ----------
+    tiles : dict of (col, row) to list of (file, batch)
+        Where each tile's rows lie.
+    counts : dict of (col, row) to int
+        How many they are.
+    unplaced : list of pyarrow.Table
+        Rows set aside: @uid, @id, @source, reason, detail.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tiles: dict[tuple[int, int], list[tuple[str, int]]] = {}
+        self.counts: dict[tuple[int, int], int] = {}
+        self.unplaced: list[pa.Table] = []
+        self.files: list[Path] = []
+        self.ids: list[pa.Table] = []
+
+    def set_aside(self, table: pa.Table, placed: Placed) -> None:
+        """Keep the rows that have no place, with why."""
+        rows = np.flatnonzero(placed.reasons[:, 0] != "")
+        if len(rows) == 0:
+            return
+        named = table.select(["@uid", "@id", "@source"]).take(pa.array(rows))
+        for at, name in enumerate(("reason", "detail")):
+            named = named.append_column(name, pa.array(placed.reasons[rows, at].tolist(), pa.string()))
+        self.unplaced.append(named)
+        self.ids.append(named.select(["@uid", "@id"]))
+
+    def write(self, table: pa.Table, placed: Placed, rows: Int64, part_of: AnyArray | None = None) -> None:
+        """Write chosen rows, sorted by tile, rows of a tile in their order."""
+        if len(rows) == 0:
+            return
+        rows = rows[np.lexsort((rows, placed.col[rows], placed.row[rows]))]
+        wkb = pa.array(shapely.to_wkb(placed.geometry[rows]), pa.binary())
+        owner = pa.array(np.full(len(rows), -1) if part_of is None else part_of[rows], pa.int64())
+        out = table.take(pa.array(rows)).append_column("@geometry", wkb).append_column("@part_of", owner)
+        self.ids.append(out.select(["@uid", "@id"]))
+        path = self.folder / f"{len(self.files):06d}.arrow"
+        self.files.append(path)
+        keys = np.stack([placed.col[rows], placed.row[rows]], axis=1)
+        starts = np.flatnonzero(np.r_[True, np.any(keys[1:] != keys[:-1], axis=1)])
+        with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, out.schema) as file:
+            for batch, (a, b) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
+                part = out.slice(a, b - a).combine_chunks().to_batches()
+                file.write_batch(part[0])
+                key = (int(keys[a, 0]), int(keys[a, 1]))
+                self.tiles.setdefault(key, []).append((path.name, batch))
+                self.counts[key] = self.counts.get(key, 0) + int(b - a)
+
+    def write_renamed(self) -> None:
+        """Give new ids to rows whose id an earlier row has: rows aside at once, the others when their tile is read."""
+        new = _duplicates(self.ids)
+        if not new:
+            return
+        for k, aside in enumerate(self.unplaced):
+            known = zip(aside["@uid"].to_pylist(), aside["@id"].to_pylist(), strict=True)
+            named = [new.get(uid, name) for uid, name in known]
+            self.unplaced[k] = aside.set_column(1, "@id", pa.array(named, pa.string()))
+        uid = sorted(new)
+        table = pa.table({"uid": pa.array(uid, pa.int64()), "id": pa.array([new[u] for u in uid], pa.string())})
+        path = self.folder / RENAMED
+        with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
+            file.write_table(table)
+
+
+def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
+    """
+    Give each building part to the smallest outline around a point of it, and to that outline's tile.
+
+    Parameters
+    ----------
+    dealer : Dealer
+        Holds the outlines of all sources.
+    parts : list of (pyarrow.Table, Placed)
+        Parts in and around the area; those without an outline stay when they touch the area.
+    """
+    points = np.concatenate([_points(placed) for _, placed in parts])
+    owner, size = np.full(len(points), -1, dtype=np.int64), np.full(len(points), np.inf)
+    col, row = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
+    tree = shapely.STRtree(points)
+    for key, slices in sorted(dealer.tiles.items()):
+        for name, batch in slices:
+            with pa.memory_map(str(dealer.folder / name)) as source:
+                table = pa.ipc.open_file(source).get_batch(batch)
+                shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
+                uid = table["@uid"].to_numpy()
+            outline, part = tree.query(shapes, predicate="intersects")
+            area = shapely.area(shapes)
+            for o, p in zip(outline.tolist(), part.tolist(), strict=True):
+                if (area[o], uid[o]) < (size[p], owner[p]):
+                    size[p], owner[p] = area[o], uid[o]
+                    col[p], row[p] = key
+    at = 0
+    for table, placed in parts:
+        span = slice(at, at + len(table))
+        at += len(table)
+        found = owner[span] >= 0
+        own_col, own_row = np.where(found, col[span], placed.col), np.where(found, row[span], placed.row)
+        dealt = Placed(placed.geometry, placed.middle, own_col, own_row, placed.inside | found, placed.reasons)
+        dealer.write(table, dealt, np.flatnonzero(dealt.inside), owner[span])
+
+
+def _points(placed: Placed) -> Objects:
+    """Return a point in each part (its middle may lie in a courtyard); the middle of those that are not sound."""
+    points = np.asarray(shapely.points(placed.middle), dtype=object)
+    sound = np.flatnonzero(shapely.is_valid(placed.geometry) & (shapely.get_dimensions(placed.geometry) == 2))
+    points[sound] = shapely.point_on_surface(placed.geometry[sound])
+    return points
+
+
+def _duplicates(ids: list[pa.Table]) -> dict[int, str]:
+    """Return new ids of rows whose id an earlier row has: ``id#2``, ``id#3``, in the order of reading, none of them taken."""
+    if not ids:
+        return {}
+    table = pa.concat_tables(ids)
+    counts = pc.value_counts(table["@id"])
+    many = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    if len(many) == 0:
+        return {}
+    again = table.filter(pc.is_in(table["@id"], value_set=many))
+    hashed = pc.match_substring(table["@id"], "#")
+    taken = set(table["@id"].filter(hashed).to_pylist())
+    seen: dict[str, int] = {}
+    renamed: dict[int, str] = {}
+    for uid, name in sorted(zip(again["@uid"].to_pylist(), again["@id"].to_pylist(), strict=True)):
+        number = seen.get(name, 0) + 1
+        while number > 1 and f"{name}#{number}" in taken:
+            number += 1
+        seen[name] = number
+        if number > 1:
+            renamed[uid] = f"{name}#{number}"
+            taken.add(renamed[uid])
+    return renamed

@@ -1,0 +1,197 @@
+"""Batches of a source to where their rows lie: geometry in the working CRS, tile, inside the area or not, or why nowhere."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.attributes.dialect import DIALECTS, source_columns
+from citygen.attributes.keys import check_column_map
+from citygen.geom.geodesy import transformer
+from citygen.outcome import reason
+from citygen.pipeline.inputs import Inputs, PlannedSource
+
+UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not be read.")
+EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
+OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates lie outside what their CRS allows.")
+
+_SOURCE_STRIDE = 1 << 40
+_PARTS_REACH_M = 300.0
+"""m. How far beyond the area rows are read where a source has building parts: a building at the edge keeps all of its."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """
+    Where the rows of one batch lie.
+
+    Attributes
+    ----------
+    geometry : (n,) object
+        In the working CRS; None where a row has no place, or a far one.
+    middle : (n, 2) float64
+        Of its extent.
+    col, row : (n,) int64
+        Tile of the middle.
+    inside : (n,) bool
+        Whether it touches the area.
+    reasons : (n, 2) object of str
+        Reason code ('' for none) and detail of a row that has no place.
+    """
+
+    geometry: Objects
+    middle: Float64
+    col: Int64
+    row: Int64
+    inside: Bool
+    reasons: Objects
+
+    def take(self, index: Int64) -> "Placed":
+        """Return chosen rows."""
+        chosen = (getattr(self, name)[index] for name in ("geometry", "middle", "col", "row", "inside", "reasons"))
+        return Placed(*chosen)
+
+
+def placed_batches(
+    inputs: Inputs, planned: PlannedSource, number: int, column_map: Mapping[str, str]
+) -> Iterator[tuple[pa.Table, Placed]]:
+    """
+    Read a source and place its rows.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        For the area, the working CRS and the grid.
+    planned : PlannedSource
+        To read.
+    number : int
+        Of the source: makes uids unique.
+    column_map : mapping of str to str
+        The user's own column names.
+
+    Yields
+    ------
+    pyarrow.Table, Placed
+        A batch, own columns marked with ``@``, and where its rows lie.
+    """
+    info = planned.source.info
+    area = inputs.aoi
+    bbox = None if area is None else _window(inputs, planned, column_map)
+    if area is not None:
+        shapely.prepare(area)
+    count = 0
+    for batch in planned.source.batches(bbox):
+        uid = number * _SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
+        count += len(batch)
+        table = _staged(batch, uid, planned)
+        geometry, problem = _geometries(table)
+        world, reasons = _to_working(geometry, problem, (info.crs, inputs.crs), bounded=area is not None)
+        box = shapely.bounds(world)
+        middle = (box[:, :2] + box[:, 2:]) / 2
+        inside = ~shapely.is_missing(world)
+        if area is not None:
+            inside &= _in_area(world, box, area)
+        col, row = _keys(inputs, middle)
+        yield table, Placed(world, middle, col, row, inside, reasons)
+
+
+def _window(
+    inputs: Inputs, planned: PlannedSource, column_map: Mapping[str, str]
+) -> tuple[float, float, float, float] | None:
+    """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
+    west, south, east, north = inputs.aoi.bounds
+    pad = max(east - west, north - south) * 1e-3 + 1.0
+    marks = source_columns(DIALECTS[planned.dialect], "part", check_column_map(column_map))
+    if any(column.name in planned.columns for column in marks):
+        pad += _PARTS_REACH_M
+    change = transformer(inputs.crs, planned.source.info.crs)
+    box = change.transform_bounds(west - pad, south - pad, east + pad, north + pad, densify_pts=21)
+    return box if np.all(np.isfinite(box)) and box[0] < box[2] else None
+
+
+def _staged(batch: pa.Table, uid: Int64, planned: PlannedSource) -> pa.Table:
+    """Keep what the tile job reads: identity and geometry (own columns start with @), and the raw columns in need."""
+    n = len(batch)
+    columns = {
+        "@uid": pa.array(uid),
+        "@id": batch["id"],
+        "@source": pa.array([planned.label] * n, pa.string()),
+        "dialect": pa.array([planned.dialect] * n, pa.string()),
+        "@problem": batch["problem"],
+        "@geometry": batch["geometry"],
+    }
+    columns.update(
+        {name: batch[name] for name in planned.columns if name in batch.column_names and name not in columns}
+    )
+    return pa.table(columns)
+
+
+def _geometries(table: pa.Table) -> tuple[Objects, Objects]:
+    """Parse WKB row by row; the problem text of each row ('' for none)."""
+    raw = table["@geometry"].to_numpy(zero_copy_only=False)
+    problem = np.array([p or "" for p in table["@problem"].to_pylist()], dtype=object)
+    geometry = shapely.from_wkb(raw, on_invalid="fix")
+    unread = shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
+    problem[unread & (problem == "")] = "not readable as WKB"
+    return geometry, problem
+
+
+def _to_working(geometry: Objects, problem: Objects, crs: tuple[str, str], *, bounded: bool) -> tuple[Objects, Objects]:
+    """
+    Transform to the working CRS.
+
+    Returns geometries (None where there is none) and (n, 2) reason code and detail. Where there is an area of interest
+    (``bounded``), a sound place on Earth that the working CRS cannot show is far from it, and no fault of the row.
+    """
+    out = shapely.force_2d(geometry)
+    reasons = np.full((len(out), 2), "", dtype=object)
+    empty = shapely.is_missing(out) | shapely.is_empty(out)
+    coords, index = shapely.get_coordinates(out, return_index=True)
+    change = transformer(*crs)
+    sound = np.isfinite(coords).all(axis=1)
+    geographic = change.source_crs is not None and change.source_crs.is_geographic
+    if geographic:
+        sound &= (np.abs(coords[:, 1]) <= 90) & (np.abs(coords[:, 0]) <= 360)
+    x, y = change.transform(np.where(sound, coords[:, 0], np.nan), np.where(sound, coords[:, 1], np.nan))[:2]
+    moved = np.stack([np.asarray(x), np.asarray(y)], axis=1)
+    good = sound & np.isfinite(moved).all(axis=1) & (np.abs(moved) < 1e8).all(axis=1)
+    lost = np.bincount(index[~good], minlength=len(out)) > 0
+    bad = np.bincount(index[~sound], minlength=len(out)) > 0 if geographic and bounded else lost
+    moved[~good] = 0.0
+    out = shapely.set_coordinates(out.copy(), moved)
+    out[lost | empty] = None
+    rows, at = np.unique(index[~good], return_index=True)
+    wild = np.full(len(out), "", dtype=object)
+    wild[rows] = [f"{px:.9g}, {py:.9g}" for px, py in coords[~good][at].tolist()]
+    reasons[bad, 0], reasons[bad, 1] = OUT_OF_RANGE, wild[bad]
+    told = problem != ""
+    reasons[empty & ~told, 0] = EMPTY
+    reasons[told, 0], reasons[told, 1] = UNREADABLE, problem[told]
+    out[told] = None
+    return out, reasons
+
+
+def _in_area(geometry: Objects, box: Float64, area: Any) -> Bool:
+    """Say which geometries touch the area; an invalid one that the test cannot judge counts by its extent."""
+    west, south, east, north = area.bounds
+    near = (box[:, 0] <= east) & (box[:, 2] >= west) & (box[:, 1] <= north) & (box[:, 3] >= south)
+    index = np.flatnonzero(near)
+    valid = shapely.is_valid(geometry[index])
+    near[index[valid]] = shapely.intersects(area, geometry[index[valid]])
+    rest = index[~valid]
+    near[rest] = shapely.intersects(area, shapely.box(*box[rest].T))
+    return np.asarray(near, dtype=bool)
+
+
+def _keys(inputs: Inputs, middle: Float64) -> tuple[Int64, Int64]:
+    """Return each row's tile; rows without a place get any."""
+    safe = np.where(np.isfinite(middle), middle, 0.0)
+    if inputs.grid.crs != inputs.crs:
+        x, y = transformer(inputs.crs, inputs.grid.crs).transform(safe[:, 0], safe[:, 1])[:2]
+        safe = np.stack([x, y], axis=1)
+        safe = np.where(np.isfinite(safe), safe, 0.0)
+    return inputs.grid.keys(safe[:, 0], safe[:, 1])

@@ -1,0 +1,118 @@
+"""Benchmarks that run: small sizes give whole figures, budgets are budgets, and what a start loads stays small."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import bench_build
+import bench_import
+import marked
+import pytest
+import real_data
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def loaded(code: str) -> set[str]:
+    """Return the names of all modules that a fresh interpreter has after some code."""
+    script = f"{code}\nimport sys; print('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("name", ["import citygen", "citygen --help"])
+def test_a_start_loads_nothing_heavy(name: str) -> None:
+    (start,) = [start for start in bench_import.STARTS if start.name == name]
+    heavy = {"numpy", "pandas", "geopandas", "numba", "shapely", "pyarrow", "pyproj", "rasterio", "pydantic", "rich"}
+    assert not heavy & loaded(start.code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["import citygen", "citygen --help"])
+def test_a_start_is_quick(name: str) -> None:
+    (start,) = [start for start in bench_import.STARTS if start.name == name]
+    best = min(bench_import.measure(start, 1)["seconds"] for _ in range(5))
+    assert best < start.seconds
+
+
+def test_a_worker_does_not_load_the_frames() -> None:
+    modules = loaded("import citygen.pipeline.guarded")
+    assert "citygen.pipeline.tile" in modules
+    assert not {"pandas", "geopandas", "trimesh", "pydantic", "click"} & modules
+
+
+def test_over_budget_is_said() -> None:
+    found = {
+        start.name: {"seconds": 0.1, "multiple": 0.4, "modules": 1, "numpy": False} for start in bench_import.STARTS
+    }
+    assert bench_import.over_budget(found) == []
+    found["import citygen"]["multiple"] = 1.3
+    found["citygen --help"]["seconds"] = 0.5
+    assert [line.partition(":")[0] for line in bench_import.over_budget(found)] == ["import citygen", "citygen --help"]
+
+
+def test_growth_is_the_slope() -> None:
+    rows = [{"buildings": n, "run": 2.0 + 3e-4 * n**1.25, "seconds": {"open": 2.0}} for n in (1_000, 10_000, 100_000)]
+    assert bench_build.exponents(rows) == pytest.approx([1.25, 1.25])
+
+
+def test_a_block_is_replaced_between_its_marks_alone() -> None:
+    text = "a\n<!-- x:start -->\nold\n<!-- x:end -->\nb\n"
+    once = marked.replaced_block(text, "x", "new \\1\n", "page")
+    assert once == "a\n<!-- x:start -->\nnew \\1\n<!-- x:end -->\nb\n"
+    assert marked.replaced_block(once, "x", "new \\1", "page") == once
+    for broken in ("nothing", text + text):
+        with pytest.raises(ValueError, match=r"page: [02] blocks"):
+            marked.replaced_block(broken, "x", "new", "page")
+
+
+@pytest.mark.slow
+def test_the_build_benchmark_gives_whole_figures(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/bench_build.py", "--sizes", "200,800", "--cache", str(tmp_path), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert [row["buildings"] for row in result["sizes"]] == [200, 800]
+    for row in result["sizes"]:
+        assert sum(row["outcomes"].values()) == row["footprints"] == row["buildings"]
+        assert 10 < row["triangles_per_building"] < 100
+        assert 300 < row["bytes_per_building"] < 5_000
+        assert 50 < row["peak_mb"] < 2_000
+        assert row["seconds"]["tile.solids"] > 0
+    assert math.isfinite(result["growth"][0])
+    table = bench_build.markdown(result["sizes"], 1)
+    assert "| 200 |" in table
+    assert "solids" in table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("town", real_data.TOWNS, ids=lambda town: town.name)
+def test_real_towns_stand_where_their_surveys_say(town: real_data.Town, testdata: Path) -> None:
+    limits = {
+        "La Rochelle": (361, {"ground_z": 0.5, "eave_z": 0.5}),
+        "Den Haag": (632, {"ground_z": 0.01, "ridge_z": 0.01}),
+    }
+    count, most = limits[town.name]
+    result = real_data.measure(town, testdata / "realdata")
+    assert result["footprints"] == count
+    assert result["outcomes"]["rejected"] == 0
+    for column, metres in most.items():
+        assert result[column]["median_abs"] < metres, column
+    if town.name == "Den Haag":
+        assert result["eave_z_as_asked"]["median_abs"] < 0.01
+        assert result["ridge_z"]["n"] == count
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = real_data.markdown([result]).splitlines()
+    for title in ("footprints", "outcomes", "roofs built"):
+        (fresh,) = [line.split("|")[2].strip() for line in lines if line.startswith(f"| {title} |")]
+        (line,) = [line for line in shown.splitlines() if line.startswith(f"| {title} |")]
+        assert fresh in [cell.strip() for cell in line.split("|")], f"README is out of date: {title}"
+
+
+def test_the_readme_has_its_figures() -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("real-data", "speed"):
+        body = shown.split(f"<!-- {name}:start -->")[1].split(f"<!-- {name}:end -->")[0]
+        assert "| --- |" in body, name
+        assert "cores of" in body, f"{name}: figures name their machine"
