@@ -131,9 +131,13 @@ def markdown(rows: list[dict[str, Any]], workers: int) -> str:
     stages = sorted({name for row in rows for name in row["seconds"]} - {"total", "preview"})
     stages.sort(key=lambda name: -rows[-1]["seconds"].get(name, 0.0))
     times = [[name.removeprefix("tile."), *[f"{row['seconds'].get(name, 0.0):.2f}" for row in rows]] for name in stages]
+    rest = [row["run"] - sum(row["seconds"].get(name, 0.0) for name in stages) for row in rows]
+    times.append(["the rest: catalogue, tileset, report", *[f"{seconds:.2f}" for seconds in rest]])
     by_stage = table(["seconds by stage", *[f"{row['buildings']:,}" for row in rows]], times)
     run = "one process" if workers == 1 else f"{workers} processes (stages are summed over them)"
-    return f"{table(head, body)}\n\n{by_stage}\n\nOn {machine()}; {run}."
+    start = max(row["import"] for row in rows)
+    note = f"Seconds are those of the build; Python's start and imports come before them ({start:.1f} s)."
+    return f"{table(head, body)}\n\n{by_stage}\n\nOn {machine()}; {run}. {note}"
 
 
 def main() -> int:

@@ -115,7 +115,9 @@ def read_config(path: Path) -> dict[str, Any]:
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")
-    values = dict(document.get("build", {}))
+    values = document.get("build", {})
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: build is no table; options of a build stand under [build]")
     for name in ("buildings", "dem"):
         if name in values:
             listed = values[name] if isinstance(values[name], list) else [values[name]]

@@ -17,10 +17,16 @@ def attributes(n: int, **columns) -> Attributes:
     """Return ``n`` buildings of 9 m with nothing else known; any column can be given as an array or one value."""
     numbers = ("eave_height_m", "levels", "roof_levels", "roof_height_m", "roof_angle_deg", "roof_direction_deg")
     values = {name: np.full(n, np.nan) for name in numbers}
-    values |= {name: np.full(n, "", dtype=object) for name in ("roof_shape", "roof_orientation", "class_name", "part_hint")}
+    values |= {
+        name: np.full(n, "", dtype=object) for name in ("roof_shape", "roof_orientation", "class_name", "part_hint")
+    }
     values |= {name: np.zeros(n, dtype=bool) for name in ("roof_direction_is_named", "is_part")}
     values |= {name: np.full(n, NO_COLOUR, dtype=np.int64) for name in ("wall_colour", "roof_colour")}
-    values |= {"height_m": np.full(n, 9.0), "min_height_m": np.zeros(n), "height_from": np.full(n, "height", dtype=object)}
+    values |= {
+        "height_m": np.full(n, 9.0),
+        "min_height_m": np.zeros(n),
+        "height_from": np.full(n, "height", dtype=object),
+    }
     out = Attributes(**values)
     given = {
         name: np.broadcast_to(np.asarray(value, dtype=getattr(out, name).dtype), (n,)).copy()

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from builds import accounted, build, plots, rows, sample, triangles, write_parquet
 
+from builds import accounted, build, plots, rows, triangles, write_parquet
 from citygen.errors import CoverageError, InputError
 
 
@@ -56,6 +56,10 @@ def test_broken_rows_have_their_row_and_change_no_other(tmp_path: Path) -> None:
     assert len(found) == 500 + len(broken)
     for name, _, reason in broken:
         assert (found[name]["outcome"], found[name]["reasons"][-1]) == ("rejected", reason), name
+    geo = json.loads(pq.read_schema(tmp_path / "a" / "buildings.parquet").metadata[b"geo"])["columns"]["geometry"]
+    present = set(gpd.read_parquet(tmp_path / "a" / "buildings.parquet").geom_type.dropna())
+    assert {"Point", "LineString"} <= present
+    assert not geo["geometry_types"] or present <= set(geo["geometry_types"])
     good, wanted = triangles(tmp_path / "a"), triangles(tmp_path / "b")
     assert good == wanted
     assert len(wanted) == 500

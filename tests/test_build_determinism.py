@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import shapely
-from builds import SAMPLE, assert_same, build, content, rows, sample, same_rows, triangles
 
+from builds import SAMPLE, assert_same, build, content, rows, same_rows, sample, triangles
 from citygen.engine import local
 from citygen.pipeline.guarded import Job
 from citygen.pipeline.tile import TileResult
@@ -75,7 +75,9 @@ def _crs(out: Path) -> str:
     return json.loads((out / "report.json").read_text())["crs"]
 
 
-@pytest.mark.parametrize("grid", ["metric:37", "metric:5000", "WebMercatorQuad:17"])
+@pytest.mark.parametrize(
+    "grid", [pytest.param("metric:37", marks=pytest.mark.slow), "metric:130", "metric:5000", "WebMercatorQuad:17"]
+)
 def test_another_grid_gives_the_same_records(parts_of_a_run: Path, tmp_path: Path, grid: str) -> None:
     sample(tmp_path / "out", grid=grid)
     one, other = rows(parts_of_a_run), rows(tmp_path / "out")

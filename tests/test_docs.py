@@ -74,7 +74,7 @@ def test_the_readme_python_runs(tmp_path: Path) -> None:
     town = bundled_sample()
     shutil.copy(town.dem, tmp_path / "dem.tif")
     ((_, code),) = blocks(README, "python")
-    script = f"footprints = {str(town.buildings)!r}\n{code}\nassert city.mesh('way/1000003').is_volume\n"
+    script = f"footprints = {str(town.buildings)!r}\n{code}\nassert city.mesh('way/1002978').is_volume\n"
     (tmp_path / "start.py").write_text(script, encoding="utf-8")
     shell("python start.py", tmp_path)
     assert (tmp_path / "city" / "tileset.json").is_file()

@@ -37,10 +37,8 @@ def proj_ecef(crs: str, xy: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("crs", "place"), [*CRSS.items(), *FEET.items(), ("OGC:CRS84", None)])
 def test_ecef_is_proj_s(crs, place):
-    if place is None:
-        xy = np.random.default_rng(2).uniform([-180, -89.9], [180, 89.9], (200, 2))
-    else:
-        xy = around(crs, place)
+    everywhere = np.random.default_rng(2).uniform([-180, -89.9], [180, 89.9], (200, 2))
+    xy = everywhere if place is None else around(crs, place)
     height = np.linspace(-100, 4000, len(xy))
     ours = to_ecef(to_lonlat(crs, xy), height)
     assert np.abs(ours - proj_ecef(crs, xy, height)).max() < 1e-6
@@ -87,7 +85,8 @@ def test_axes_point_east_north_and_up(place):
     assert abs(lonlat[2, 1] - place[1]) < 1e-9
     assert height == pytest.approx([0, 0, 10], abs=1e-4)
     topocentric = pyproj.Transformer.from_pipeline(
-        f"+proj=pipeline +step +proj=cart +ellps=WGS84 +step +proj=topocentric +ellps=WGS84 +lon_0={place[0]} +lat_0={place[1]} +h_0=0"
+        "+proj=pipeline +step +proj=cart +ellps=WGS84 "
+        f"+step +proj=topocentric +ellps=WGS84 +lon_0={place[0]} +lat_0={place[1]} +h_0=0"
     )
     lon, lat = place[0] + 0.003, place[1] - 0.002
     theirs = topocentric.transform(lon, lat, 55.0)

@@ -1,5 +1,7 @@
 """The profile cut against a Shapely twin: the same strips, the same heights, the same volume."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
@@ -45,9 +47,7 @@ def twin_strips(polygon: Polygon, degrees: float, section) -> list[shapely.Geome
     west, south, east, north = upright.bounds
     lines = west + breaks * (east - west)
     lines[0], lines[-1] = west - 1, east + 1
-    return [
-        upright.intersection(shapely.box(a, south - 1, b, north + 1)) for a, b in zip(lines[:-1], lines[1:], strict=True)
-    ]
+    return [upright.intersection(shapely.box(a, south - 1, b, north + 1)) for a, b in pairwise(lines)]
 
 
 def twin_volume(polygon: Polygon, degrees: float, section, rise: float) -> float:

@@ -1,5 +1,7 @@
 """Ring cleaning, pinches, areas and main axes against slow twins and Shapely."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
@@ -31,7 +33,9 @@ def cleaned(xy: np.ndarray) -> np.ndarray:
 
 
 @LAWS
-@given(star_polygons(), st.lists(st.tuples(st.integers(0, 40), st.floats(0.01, 0.99), st.floats(-4e-4, 4e-4)), max_size=12))
+@given(
+    star_polygons(), st.lists(st.tuples(st.integers(0, 40), st.floats(0.01, 0.99), st.floats(-4e-4, 4e-4)), max_size=12)
+)
 def test_vertices_added_near_the_edges_go_and_the_shape_stays(polygon, extra):
     """A polygon with vertices added within half the tolerance of its edges keeps its area, its corners and its validity."""
     corners = np.array(shapely.get_coordinates(polygon)[:-1])
@@ -70,7 +74,9 @@ def test_exactly_collinear_vertices_go_whatever_vertex_comes_first(polygon, star
 @pytest.mark.parametrize("start", range(5))
 def test_a_hundred_vertices_on_an_edge_go(start):
     square = np.array([(0.0, 0), (10, 0), (10, 10), (0, 10)])
-    xy = np.concatenate([[a + s * (b - a) for s in np.arange(25) / 25] for a, b in zip(square, np.roll(square, -1, 0), strict=True)])
+    xy = np.concatenate(
+        [[a + s * (b - a) for s in np.arange(25) / 25] for a, b in zip(square, np.roll(square, -1, 0), strict=True)]
+    )
     xy = np.roll(xy, 7 * start, axis=0)
     assert cleaned(xy).sum() == 4
 
@@ -108,7 +114,9 @@ def test_rings_are_cleaned_apart():
 def slow_pinched(polygon: Polygon) -> bool:
     """Say whether a vertex lies within the tolerance of an edge that it does not belong to."""
     rings = [np.array(r.coords)[:-1] for r in (polygon.exterior, *polygon.interiors)]
-    edges = [(k, i, shapely.LineString([r[i], r[(i + 1) % len(r)]])) for k, r in enumerate(rings) for i in range(len(r))]
+    edges = [
+        (k, i, shapely.LineString([r[i], r[(i + 1) % len(r)]])) for k, r in enumerate(rings) for i in range(len(r))
+    ]
     for k, ring in enumerate(rings):
         for i, xy in enumerate(ring):
             for other, j, line in edges:
@@ -131,7 +139,9 @@ TOUCHING = {
         shapely.box(0, 0, 10, 10).exterior, [[(0.0002, 2), (0.0002, 5), (5, 5), (5, 2)]]
     ),
     "slit": Polygon([(0, 0), (10, 0), (10, 10), (5.00003, 10), (5.00003, 5), (5, 5), (5, 10), (0, 10)]),
-    "back to back": Polygon([(0, 0), (4, 0), (5, 5), (6, 0), (10, 0), (10, 10), (6, 10), (5, 5.00005), (4, 10), (0, 10)]),
+    "back to back": Polygon(
+        [(0, 0), (4, 0), (5, 5), (6, 0), (10, 0), (10, 10), (6, 10), (5, 5.00005), (4, 10), (0, 10)]
+    ),
 }
 
 
@@ -170,7 +180,7 @@ def slow_axis(polygon: Polygon) -> tuple[float, float]:
     """Return length and width of the smallest rectangle around an outline, by trying every edge."""
     xy = np.array(polygon.exterior.coords)
     best = (np.inf, 0.0, 0.0)
-    for a, b in zip(xy[:-1], xy[1:], strict=True):
+    for a, b in pairwise(xy):
         u = (b - a) / np.hypot(*(b - a))
         size = [np.ptp(xy @ u), np.ptp(xy @ np.array([-u[1], u[0]]))]
         best = min(best, (size[0] * size[1], max(size), min(size)))

@@ -97,7 +97,9 @@ def test_outlines_that_broke_other_codes(testdata):
 @pytest.mark.parametrize("shape", ROOFS.names())
 def test_triangles_of_neighbouring_faces_meet(shape):
     """Over whole solids: the triangles of all faces together use every edge once each way."""
-    meshes = raise_town(np.array(list(PLANS.values()), dtype=object), roof_shape=shape, roof_direction_deg=30.0).shaped.meshes
+    meshes = raise_town(
+        np.array(list(PLANS.values()), dtype=object), roof_shape=shape, roof_direction_deg=30.0
+    ).shaped.meshes
     triangles, offsets, vectors = triangulate(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
     corner = meshes.corners[triangles]
     edges = Counter(zip(corner.reshape(-1).tolist(), np.roll(corner, -1, axis=1).reshape(-1).tolist(), strict=True))

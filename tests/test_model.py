@@ -92,7 +92,9 @@ def test_a_code_has_one_meaning():
 
 
 @LAWS
-@given(st.lists(st.tuples(st.lists(st.integers(0, 4), max_size=6), st.sampled_from(["t_ok", "t_degraded", "t_rejected"]))))
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 4), max_size=6), st.sampled_from(["t_ok", "t_degraded", "t_rejected"])))
+)
 def test_the_worst_reason_decides(found):
     for word in OUTCOMES:
         reason(f"t_{word}", word, "A test.")

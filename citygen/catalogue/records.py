@@ -189,7 +189,7 @@ def write_catalogue(path: Path, tables: Iterator[pa.Table], crs: str, bounds: tu
 
     column: dict[str, Any] = {
         "encoding": "WKB",
-        "geometry_types": ["MultiPolygon", "Polygon"],
+        "geometry_types": [],  # not known in advance: a rejected row keeps the outline of its source, a line or a point too
         "crs": json.loads(pyproj.CRS.from_user_input(crs).to_json()),
     }
     if bounds is not None:

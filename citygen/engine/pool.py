@@ -1,8 +1,8 @@
 """
 Tile jobs in spawned processes, under a supervisor: a worker that dies costs a retry, and at worst its own tile.
 
-The standard pool gives up every job when one worker dies. Here the jobs that were running then are run again, each alone;
-one that kills its process again is rejected with a reason, and the others go on. Workers hold one end of a pipe and end
+The standard pool gives up every job when one worker dies. Here the jobs that were handed out then are run again, one at a
+time; one that kills its process again is rejected with a reason, and the others go on. Workers hold one end of a pipe and end
 when the other end does: no worker outlives the run, however the run ends.
 """
 
@@ -63,8 +63,7 @@ def run(jobs: Iterable[Job], workers: int, *, work: Run = run_job) -> Generator[
                 _probe(pool)
             first = False
             more = yield from _until_broken(pool, waiting, workers * _AHEAD, (work, suspects))
-        for job in suspects:
-            yield _alone(job, work)
+        yield from _one_by_one(suspects, work)
 
 
 def _until_broken(
@@ -130,11 +129,19 @@ def _watch(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def _alone(job: Job, work: Run) -> TileResult:
-    """Run one job in a process of its own; reject its tile when that process dies too."""
-    with _pool(1) as single:
-        try:
-            return single.submit(work, job).result()
-        except BrokenProcessPool:
-            log.error("tile %d_%d: its process died twice; its footprints are rejected", job.task.col, job.task.row)  # noqa: TRY400
-    return rejected_tile(job, CRASHED, "process died")
+def _one_by_one(jobs: list[Job], work: Run) -> Iterator[TileResult]:
+    """Run jobs one at a time in a process of their own; a job in whose hands that process dies is rejected."""
+    left = iter(jobs)
+    job = next(left, None)
+    while job is not None:
+        with _pool(1) as single:
+            alive = True
+            while alive and job is not None:
+                try:
+                    yield single.submit(work, job).result()
+                except BrokenProcessPool:
+                    alive = False
+                    name = f"tile {job.task.col}_{job.task.row}"
+                    log.error("%s: its process died twice; its footprints are rejected", name)  # noqa: TRY400
+                    yield rejected_tile(job, CRASHED, "process died")
+                job = next(left, None)

@@ -11,10 +11,11 @@ from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.engine import local, pool
 from citygen.log import get_logger
+from citygen.pipeline.extents import no_footprint
 from citygen.pipeline.finish import Tally, finish
 from citygen.pipeline.folder import locked, remove_outputs, remove_state
 from citygen.pipeline.guarded import Job
-from citygen.pipeline.inputs import Inputs, no_footprint, open_inputs
+from citygen.pipeline.inputs import Inputs, open_inputs
 from citygen.pipeline.picture import write_preview
 from citygen.pipeline.plan import Plan, make_plan
 from citygen.pipeline.rows import TileTask
@@ -113,7 +114,7 @@ def _plan(config: BuildConfig, inputs: Inputs, state: State, fresh: bool, progre
         state.start()
         plan = make_plan(inputs, state.plan_folder, config.map)
         if not plan.tiles and inputs.aoi is not None and (plan.outside or not plan.unplaced):
-            raise no_footprint(inputs.aoi, inputs.crs, inputs.sources, config.aoi)
+            raise no_footprint(inputs.aoi, inputs.crs, [s.source for s in inputs.sources], config.aoi)
         remove_outputs(state.out)
         state.save_plan(plan)
         done = True

@@ -215,6 +215,38 @@ def _walk(nodes, tail, head, strip, m):
 
 
 @njit(cache=True, nogil=True)
+def _simple(order, offsets, tail, n_nodes):
+    """Take loops that pass a node twice apart there: a hole that touches its outline becomes a ring of its own."""
+    place = np.full(n_nodes, -1, np.int64)
+    stack = np.empty(len(order), np.int64)
+    out, out_offsets = np.empty(len(order), np.int64), np.zeros(len(order) + 1, np.int64)
+    written, loops = 0, 0
+    for q in range(len(offsets) - 1):
+        depth = 0
+        for e in order[offsets[q] : offsets[q + 1]]:
+            node = tail[e]
+            start = place[node]
+            if start >= 0:
+                for k in range(start, depth):
+                    out[written] = stack[k]
+                    place[tail[stack[k]]] = -1
+                    written += 1
+                depth = start
+                loops += 1
+                out_offsets[loops] = written
+            place[node] = depth
+            stack[depth] = e
+            depth += 1
+        for k in range(depth):
+            out[written] = stack[k]
+            place[tail[stack[k]]] = -1
+            written += 1
+        loops += 1
+        out_offsets[loops] = written
+    return out[:written], out_offsets[: loops + 1]
+
+
+@njit(cache=True, nogil=True)
 def _contains(nodes, tail, order, start, stop, x, y):
     inside = False
     j = tail[order[stop - 1]]
@@ -247,7 +279,8 @@ def _owners(nodes, tail, strip, order, offsets, areas):
         owner[q] = q if areas[q] > 0.0 else -1
         if areas[q] > 0.0:
             continue
-        x, y = nodes[tail[order[offsets[q]]], 0], nodes[tail[order[offsets[q]]], 1]
+        a, b = tail[order[offsets[q]]], tail[order[offsets[q] + 1]]  # a corner may touch the outline, an edge's middle not
+        x, y = 0.5 * (nodes[a, 0] + nodes[b, 0]), 0.5 * (nodes[a, 1] + nodes[b, 1])
         best = np.inf
         for o in range(len(areas)):
             if (
@@ -294,6 +327,8 @@ def cut(xy, ring_offsets, axis, section, rise, shift):
     areas, owner = np.empty(0), np.empty(0, np.int64)
     if ok and closed:
         order, offsets, ok = _walk(nodes, tail, head, strip, m)
+        if ok:
+            order, offsets = _simple(order, offsets, tail, len(nodes))
         areas = _loop_areas(nodes, tail, order, offsets)
         owner = _owners(nodes, tail, strip, order, offsets, areas)
         whole = 0.0

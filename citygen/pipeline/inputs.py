@@ -14,18 +14,17 @@ import shapely
 from citygen.attributes.dialect import DIALECTS, columns_needed, recognise_dialect
 from citygen.attributes.keys import check_column_map
 from citygen.config import BuildConfig
-from citygen.errors import ConfigError, CoverageError, InputError
+from citygen.errors import ConfigError, InputError
 from citygen.formats.base import FORMATS
-from citygen.geom.geodesy import transformer
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem, open_dem
 from citygen.log import get_logger
+from citygen.pipeline.extents import check_overlap, extent, in_crs
 from citygen.sources.aoi import read_aoi
 from citygen.sources.base import Source, SourceOptions, open_source
 from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
-Bounds = tuple[float, float, float, float]
 OWN_COLUMNS = frozenset({"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"})
 """Columns that a plan adds to the raw ones."""
 
@@ -126,12 +125,12 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
     wanted = config.aoi if aoi_geometry is None else aoi_geometry
     area = None if wanted is None else read_aoi(wanted)
     crs = _working_crs(config, area, sources)
-    geometry = None if area is None else _in_crs(area.geometry, area.crs, crs)
+    geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
-        _check_overlap(geometry, crs, sources, config.aoi)
+        check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
     dem = open_dem(list(config.dem), crs=config.dem_crs) if config.dem else None
     if dem is not None:
-        bounds = geometry.bounds if geometry is not None else _extent(sources, crs)
+        bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
             require_cover(dem, bounds, crs)
     grid = _grid(config.grid, crs)
@@ -160,12 +159,14 @@ def _grid(spec: str, crs: str) -> Grid:
 def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSource, ...]:
     """Open the sources twice: to see their columns, then to read only those that are needed."""
     planned: list[PlannedSource] = []
+    present: set[str] = set()
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column)
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:
         source = open_source(spec, options) if isinstance(spec, str) else spec
         columns = source.info.columns
+        present.update(columns)
         dialect = config.dialect or recognise_dialect(columns)
         needed = tuple(columns_needed(columns, dialect, config.map))
         if isinstance(spec, str):
@@ -174,16 +175,15 @@ def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSo
         used[name] = used.get(name, 0) + 1
         label = name if used[name] == 1 else f"{name}#{used[name]}"
         planned.append(PlannedSource(source, label, dialect, needed))
-    known = {column for each in planned for column in each.columns}
     own = sorted(column for column in config.map.values() if column in OWN_COLUMNS)
     if own:
         raise ConfigError(
             f"--map: a column named {own[0]!r} cannot be mapped, citygen uses that name itself; rename it"
         )
     for key, column in config.map.items():
-        if column not in known:
-            have = sorted({c for each in planned for c in each.source.info.columns})
-            raise ConfigError(f"--map {key}={column}: no source has that column; there are: {', '.join(have)[:400]}")
+        if column not in present:
+            have = ", ".join(sorted(present))[:400] or "(none)"
+            raise ConfigError(f"--map {key}={column}: no source has that column; there are: {have}")
     return tuple(planned)
 
 
@@ -200,16 +200,16 @@ def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, .
             raise ConfigError(f"--crs {config.crs} ({crs.name}): give a projected CRS in metres")
         return str(crs.to_2d().to_wkt())
     degrees = "OGC:CRS84"
-    lonlat = _extent(sources, degrees) if area is None else _in_crs(area.geometry, area.crs, degrees).bounds
+    lonlat = (
+        extent([s.source for s in sources], degrees)
+        if area is None
+        else in_crs(area.geometry, area.crs, degrees).bounds
+    )
     if lonlat is None:
         return _crs_of_nowhere(sources)
     if not np.all(np.isfinite(lonlat)):
         raise InputError(
             "the extent of the footprints cannot be told in degrees: check their CRS, or give --aoi and --crs"
-        )
-    if max(map(abs, (lonlat[0], lonlat[2]))) > 360 or max(map(abs, (lonlat[1], lonlat[3]))) > 90:
-        raise InputError(
-            f"the area lies at {lonlat}, outside longitude and latitude: check the file's CRS (metres as degrees?)"
         )
     lon = ((lonlat[0] + lonlat[2]) / 2 + 180) % 360 - 180
     lat = (lonlat[1] + lonlat[3]) / 2
@@ -232,77 +232,6 @@ def _is_metric(text: str) -> bool:
 
     crs = pyproj.CRS.from_user_input(text)
     return crs.is_projected and all(axis.unit_name == "metre" for axis in crs.axis_info[:2])
-
-
-def _in_crs(geometry: Any, source: str, target: str) -> Any:
-    """Transform a geometry, its long edges bent with the projection."""
-    size = max(geometry.bounds[2] - geometry.bounds[0], geometry.bounds[3] - geometry.bounds[1], 1e-9)
-    dense = shapely.segmentize(geometry, size / 50)
-    change = transformer(source, target)
-    out = shapely.transform(dense, lambda xy: np.stack(change.transform(xy[:, 0], xy[:, 1]), axis=1))
-    return out if shapely.is_valid(out) else shapely.make_valid(out)
-
-
-def _extent(sources: tuple[PlannedSource, ...], crs: str) -> Bounds | None:
-    """Return the extent of all sources in a CRS, or None when one does not know its own."""
-    boxes = []
-    for each in sources:
-        bounds = each.source.info.bounds
-        if bounds is None or not np.all(np.isfinite(bounds)):
-            bounds = _scan_bounds(each.source)
-        if bounds is not None:
-            boxes.append(_in_crs(shapely.box(*bounds), each.source.info.crs, crs).bounds)
-    if not boxes:
-        return None
-    array = np.array(boxes)
-    return (*array[:, :2].min(axis=0).tolist(), *array[:, 2:].max(axis=0).tolist())
-
-
-def _scan_bounds(source: Source) -> Bounds | None:
-    """Read a source once for its extent: only when nothing else tells where it lies."""
-    low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for batch in source.batches(None):
-        shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
-        box = shapely.bounds(shapes)
-        box = box[np.all(np.isfinite(box) & (np.abs(box) < 1e9), axis=1)]
-        if len(box):
-            low, high = np.minimum(low, box[:, :2].min(axis=0)), np.maximum(high, box[:, 2:].max(axis=0))
-    return (*low.tolist(), *high.tolist()) if np.all(np.isfinite(low)) else None
-
-
-def _check_overlap(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str | None) -> None:
-    """Refuse an area that no source's extent meets, before anything is read."""
-    extents = [(s, s.source.info.bounds) for s in sources]
-    if any(bounds is None for _, bounds in extents):
-        return
-    for each, bounds in extents:
-        box = _in_crs(shapely.box(*bounds), each.source.info.crs, crs)  # type: ignore[misc]
-        if not np.all(np.isfinite(box.bounds)) or shapely.intersects(
-            shapely.box(*box.bounds), shapely.box(*aoi.bounds)
-        ):
-            return
-    raise no_footprint(aoi, crs, sources, name)
-
-
-def no_footprint(aoi: Any, crs: str, sources: tuple[PlannedSource, ...], name: str | None) -> CoverageError:
-    """Return the error for an area without footprints, with both extents in degrees."""
-    area = _in_crs(shapely.box(*aoi.bounds), crs, "OGC:CRS84").bounds
-    lines = []
-    for each in sources:
-        bounds = each.source.info.bounds
-        if bounds is not None:
-            box = _in_crs(shapely.box(*bounds), each.source.info.crs, "OGC:CRS84").bounds
-            lines.append(f"{each.source.info.path} spans {_text(box)}")
-    where = "" if name is None else f" {name}"
-    found = "; ".join(lines) or ", ".join(each.source.info.path for each in sources)
-    return CoverageError(
-        f"no footprint lies in the area of interest{where}: it spans {_text(area)} (W,S,E,N degrees), while {found}; "
-        "check the AOI, the CRS of both, and the order of the axes (longitude comes first)"
-    )
-
-
-def _text(bounds: Bounds) -> str:
-    return ",".join(f"{value:.5f}" for value in bounds)
 
 
 def _files(config: BuildConfig, sources: tuple[PlannedSource, ...]) -> list[str]:

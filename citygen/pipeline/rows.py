@@ -109,9 +109,8 @@ def identity(rows: pa.Table) -> tuple[Objects, list[Finding]]:
         ``duplicate_id``, with the source's id.
     """
     ids: Objects = np.array(rows["@id"].to_pylist(), dtype=object)
-    was = rows["@was"].to_pylist()
-    index = [k for k, name in enumerate(was) if name is not None] if rows["@was"].null_count < len(was) else []
-    return ids, [Finding(np.array(index, dtype=np.int64), DUPLICATE, [was[k] for k in index])]
+    index = np.flatnonzero(rows["@was"].is_valid().to_numpy())
+    return ids, [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
 
 
 def owners_of(uid: Int64, part_of: Int64, ids: Objects) -> Objects:

@@ -1,0 +1,217 @@
+"""Nasty outlines, files, CRSs and rasters through the whole build: a row each or an error that says what is wrong."""
+
+# ruff: noqa: PT017  a case may build or be refused, and each way has its own demands
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from builds import accounted, build, rows, triangles
+from citygen.errors import CitygenError
+
+_MUST_BUILD = {
+    "files/ok.gpkg": 15,
+    "files/ok.parquet": 15,
+    "files/gpkg-named.shp": 15,
+    "files/bom-crlf.geojson": 15,
+    "files/mixed-geometry.geojson": 16,
+    "files/duplicate-keys.geojson": None,
+    "crs/us-survey-feet.gpkg": None,
+    "crs/geojson-crs-member.geojson": None,
+    "crs/utm-zone-border-12E.geojson": 20,
+    "crs/antimeridian-fiji.geojson": 10,
+    "crs/shp-no-dbf": None,
+    "geometry/nan-inf.gpkg": 3,
+    "geometry/controls-only.geojson": 10,
+    "attributes/attributes.geojson": 84,
+    "attributes/hostile-ids.geojson": 37,
+    "attributes/hostile-keys.geojson": None,
+}
+_MUST_FAIL = {
+    "files/truncated-2.gpkg", "files/truncated-50.gpkg", "files/truncated-95.gpkg", "files/zero-bytes.geojson",
+    "files/empty-collection.geojson", "files/cut-mid-feature.geojson", "files/deep-nesting.geojson",
+    "files/two-layers.gpkg", "files/geoparquet-bad-geo-metadata.parquet", "files/truncated.parquet",
+    "crs/shp-no-prj", "crs/shp-no-prj-degrees", "crs/metres-labelled-4326.gpkg", "crs/geojson-crs-link.geojson",
+    "crs/undefined-srs.gpkg",
+}  # fmt: skip
+_DEM_MUST_FAIL = {"elsewhere.tif", "no-crs.tif", "truncated.tif", "text.tif"}
+
+
+def _copy(path: Path, to: Path) -> Path:
+    """Copy a case to a scratch folder (GDAL writes beside its inputs); return its main file."""
+    if path.is_dir():
+        shutil.copytree(path, to / path.name)
+        return next((to / path.name).glob("*.shp"))
+    shutil.copy(path, to)
+    return to / path.name
+
+
+def test_every_file_of_the_index_builds_or_says_why(testdata: Path, tmp_path: Path) -> None:
+    folder = testdata / "hardcases" / "synthetic"
+    listed = [row["file"] for row in csv.DictReader((folder / "index.csv").open(newline=""))]
+    files = [name for name in listed if not name.startswith("dem/") and not name.endswith(".city.json")]
+    assert len(files) > 35
+    assert set(_MUST_BUILD) | _MUST_FAIL <= set(files)
+    for name in files:
+        scratch = tmp_path / name.replace("/", "_")
+        scratch.mkdir()
+        out = scratch / "out"
+        try:
+            build(out, buildings=[str(_copy(folder / name, scratch))], ground_z=0)
+        except CitygenError as error:
+            assert name not in _MUST_BUILD, f"{name}: {error}"
+            assert "\n" not in str(error)
+            assert len(str(error)) > 20
+            assert not out.exists(), name
+            continue
+        assert name not in _MUST_FAIL, name
+        found = accounted(out)
+        assert len(found) == (_MUST_BUILD.get(name) or len(found)), name
+        strays = {p.name for p in scratch.rglob("*CANARY*")}
+        assert strays == set(), name
+
+
+def test_every_raster_of_the_index_builds_or_says_why(testdata: Path, tmp_path: Path) -> None:
+    folder = testdata / "hardcases" / "synthetic"
+    good = tmp_path / "ok"
+    build(good, buildings=[str(_copy(folder / "files/ok.gpkg", tmp_path))], dem=[str(folder / "dem/ok.tif")])
+    reference = rows(good)
+    low, high = (f([row["ground_z"] for row in reference.values()]) for f in (min, max))
+    for path in sorted((folder / "dem").glob("*.tif")):
+        out = tmp_path / path.stem
+        try:
+            build(out, buildings=[str(tmp_path / "ok.gpkg")], dem=[str(_copy(path, tmp_path))])
+        except CitygenError as error:
+            assert path.name in _DEM_MUST_FAIL | {"all-void.tif"}, f"{path.name}: {error}"
+            assert not out.exists(), path.name
+            continue
+        assert path.name not in _DEM_MUST_FAIL
+        found = accounted(out)
+        assert len(found) == 15
+        for name, row in found.items():
+            if row["tile"] is None:
+                assert any("ground" in code for code in row["reasons"]), (path.name, name, row["reasons"])
+                continue
+            corners = np.frombuffer(triangles(out)[name][1], "f4")
+            assert np.isfinite(corners[: len(corners) // 2]).all()
+            if path.name in {"south-up.tif", "feet.tif", "multiband.tif"}:
+                assert row["ground_z"] == pytest.approx(reference[name]["ground_z"], abs=0.05), path.name
+            elif path.name not in {"one-pixel.tif", "uint8.tif", "rotated.tif", "huge-sparse-200000x200000.tif"}:
+                assert low - 1 <= row["ground_z"] <= high + 1, (path.name, name, row["ground_z"])
+
+
+def test_torture_geometry_leaves_its_neighbours_alone(testdata: Path, tmp_path: Path) -> None:
+    folder = testdata / "hardcases" / "synthetic" / "geometry"
+    features = json.loads((folder / "torture.geojson").read_text())["features"]
+    ids = [feature["properties"]["id"] for feature in features]
+    aoi = "13.35,52.48,13.45,52.56"
+    for name in ("torture", "controls-only"):
+        build(tmp_path / name, buildings=[str(folder / f"{name}.geojson")], ground_z=30, aoi=aoi)
+    report = json.loads((tmp_path / "torture" / "report.json").read_text())
+    assert report["rows_read"] == len(features)
+    drawn, wanted = triangles(tmp_path / "torture"), triangles(tmp_path / "controls-only")
+    assert len(wanted) == 10
+    assert {name: drawn[name] for name in wanted} == wanted
+    everywhere = tmp_path / "everywhere"
+    build(everywhere, buildings=[str(folder / "torture.geojson")], ground_z=30)
+    found = accounted(everywhere)
+    assert len(found) == len(features)
+    assert {name.partition("#")[0] for name in found} >= {i for i in ids if i}
+
+
+def test_invalid_outlines_are_repaired_or_rejected_and_certified(testdata: Path, tmp_path: Path) -> None:
+    """Each outline at 20 m size on its own plot, good houses between: a row each, the houses as without them."""
+    shapes, ids = [], []
+    for path in sorted((testdata / "hardcases" / "invalid").glob("*.geojson")):
+        for feature in json.loads(path.read_text())["features"]:
+            shapes.append(shapely.from_geojson(json.dumps(feature["geometry"]), on_invalid="ignore"))
+            ids.append(feature["properties"]["id"])
+    assert len(shapes) > 200
+    placed = []
+    for k, shape in enumerate(shapes):
+        x, y = 500_000.0 + 80 * (k % 20), 5_150_000.0 + 80 * (k // 20)
+        if shape is None or shape.is_empty:
+            placed.append(shape)
+            continue
+        west, south, east, north = shape.bounds
+        scale = 20 / max(east - west, north - south, 1e-300)
+        moved = shapely.transform(shape, lambda xy, w=west, s=south, f=scale, a=x, b=y: (xy - [w, s]) * f + [a, b])
+        placed.append(moved)
+    k = np.arange(len(shapes))
+    x, y = 500_040.0 + 80 * (k % 20), 5_150_040.0 + 80 * (k // 20)
+    houses = shapely.box(x, y, x + 12, y + 8)
+    good = gpd.GeoDataFrame(
+        {"id": [f"good-{i}" for i in k], "height": 8.0, "roof:shape": "gabled"}, geometry=houses, crs=32631
+    )
+    bad = gpd.GeoDataFrame({"id": ids, "height": 8.0, "roof:shape": "gabled"}, geometry=placed, crs=32631)
+    gpd.GeoDataFrame(
+        np.vstack([good.to_numpy(), bad.to_numpy()]), columns=good.columns, geometry="geometry", crs=32631
+    ).to_file(tmp_path / "all.gpkg")
+    good.to_file(tmp_path / "good.gpkg")
+    aoi = "2.9,46.4,3.2,46.6"
+    for name in ("all", "good"):
+        build(tmp_path / name, buildings=[str(tmp_path / f"{name}.gpkg")], ground_z=0, aoi=aoi, id_column="id")
+    found = accounted(tmp_path / "all")
+    assert len(found) == 2 * len(shapes)
+    drawn, wanted = triangles(tmp_path / "all"), triangles(tmp_path / "good")
+    assert len(wanted) == len(shapes)
+    assert {name: drawn[name] for name in wanted} == wanted
+    built = sum(name in drawn for name in ids)
+    assert built > 0.8 * len(ids), f"only {built} of {len(ids)} invalid outlines were built"
+
+
+def test_one_outlier_does_not_hide_where_a_town_lies(tmp_path: Path) -> None:
+    """The working CRS comes from the believable rows; the outlier has its own row."""
+    good = gpd.GeoDataFrame(
+        {"id": [f"g{k}" for k in range(500)]},
+        geometry=shapely.box(
+            *(np.array([2.35, 48.85, 2.3501, 48.8501])[:, None] + 0.0003 * np.arange(500)[None] % 0.01)
+        ),
+        crs=4326,
+    )
+    bad = gpd.GeoDataFrame({"id": ["wild"]}, geometry=[shapely.box(1e7, 1e7, 1e7 + 1, 1e7 + 1)], crs=4326)
+    gpd.GeoDataFrame(
+        np.vstack([good.to_numpy(), bad.to_numpy()]), columns=good.columns, geometry="geometry", crs=4326
+    ).to_file(tmp_path / "town.gpkg")
+    outcome = build(tmp_path / "out", buildings=[str(tmp_path / "town.gpkg")], ground_z=0, id_column="id")
+    found = accounted(tmp_path / "out")
+    assert len(found) == 501
+    assert found["wild"]["reasons"] == ["coordinates_out_of_range"]
+    assert "zone 31N" in outcome.report["crs"]
+
+
+def test_an_area_that_the_working_crs_cannot_hold_is_refused(tmp_path: Path) -> None:
+    good = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.box(174.7, -36.9, 174.7001, -36.8999)], crs=4326)
+    good.to_file(tmp_path / "a.gpkg")
+    for crs in ("EPSG:32631", "EPSG:2154", "EPSG:7415", "EPSG:5041"):
+        try:
+            build(tmp_path / crs[5:], buildings=[str(tmp_path / "a.gpkg")], ground_z=0, aoi="174,-37,175,-36", crs=crs)
+        except CitygenError as error:
+            assert len(str(error)) > 20
+            assert not (tmp_path / crs[5:]).exists()
+            continue
+        assert len(accounted(tmp_path / crs[5:])) == 1
+
+
+def test_a_matrix_set_from_a_file_is_part_of_what_a_run_is(tmp_path: Path) -> None:
+    import morecantile
+
+    from citygen.errors import OutputError
+
+    grid = tmp_path / "set.json"
+    shutil.copy(Path(morecantile.__file__).parent / "data" / "WebMercatorQuad.json", grid)
+    source = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.box(2.35, 48.85, 2.3502, 48.8502)], crs=4326)
+    source.to_file(tmp_path / "a.gpkg")
+    options = {"buildings": [str(tmp_path / "a.gpkg")], "ground_z": 0, "grid": f"{grid}:16"}
+    build(tmp_path / "out", **options)
+    assert next((tmp_path / "out" / "tiles").rglob("*.glb")).parent.name == "16"
+    build(tmp_path / "out", **options)
+    grid.write_text(grid.read_text().replace('"title"', '"Title"', 1) + "\n")
+    with pytest.raises(OutputError, match="other inputs"):
+        build(tmp_path / "out", **options)
