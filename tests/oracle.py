@@ -47,12 +47,17 @@ def topology_faults(solid: Solid) -> set[str]:
     edges: Counter = Counter()
     after: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for rings in solid.faces:
+        into, out = defaultdict(list), defaultdict(list)
         for ring in rings:
             if len(set(ring)) != len(ring) or len(ring) < 3:
                 found.add("ring repeats a vertex")
-            for a, b, c in zip(ring, ring[1:] + ring[:1], ring[2:] + ring[:2], strict=True):
+            for a, b in zip(ring, ring[1:] + ring[:1], strict=True):
                 edges[a, b] += 1
-                after[b][c].append(a)  # around b, the face between edge b-c and edge b-a
+                out[a].append(b)
+                into[b].append(a)
+        for b in out:
+            for c, a in _sectors(solid, rings, b, (out[b], into[b])):
+                after[b][c].append(a)
     for (a, b), n in edges.items():
         if n != 1 or edges.get((b, a), 0) != 1:
             found.add("edge")
@@ -69,6 +74,26 @@ def topology_faults(solid: Solid) -> set[str]:
             if n != len(around):
                 found.add("vertex with two fans")
     return found
+
+
+def _sectors(solid: Solid, rings: list[list[int]], b: int, ends: tuple[list[int], list[int]]) -> list[tuple[int, int]]:
+    """
+    Pair the edges of one face at a vertex: from each outgoing one counter-clockwise to the next incoming one.
+
+    A face has one sector at most of its vertices, and several where its rings touch.
+    """
+    out, into = ends
+    if len(out) == 1:
+        return [(out[0], into[0])]
+    normal = area_vector(solid, rings)
+    x = np.cross(normal, [1.0, 0, 0] if abs(normal[0]) < 0.9 * np.linalg.norm(normal) else [0, 1.0, 0])
+    y = np.cross(normal / np.linalg.norm(normal), x)
+
+    def angle(v: int) -> float:
+        way = solid.vertices[v] - solid.vertices[b]
+        return float(np.arctan2(way @ y, way @ x))
+
+    return [(c, min(into, key=lambda a: (angle(a) - angle(c) - 1e-12) % (2 * np.pi))) for c in out]
 
 
 def _shells(solid: Solid) -> list[set[int]]:

@@ -71,6 +71,20 @@ def test_exactly_collinear_vertices_go_whatever_vertex_comes_first(polygon, star
     assert len(left.exterior.coords) - 1 <= len(shapely.get_coordinates(polygon.simplify(0)))
 
 
+@pytest.mark.parametrize(
+    ("aside", "stays"), [(0.0, False), (0.0009, False), (-0.0009, False), (0.0011, True), (-0.005, True)]
+)
+def test_a_vertex_a_millimetre_off_the_chord_carries_shape(aside, stays):
+    house = np.array([(0.0, 0), (6, aside), (12, 0), (12, 8), (0, 8)])
+    assert cleaned(house).tolist() == [True, stays, True, True, True]
+
+
+@pytest.mark.parametrize(("gap", "corners"), [(0.0, 4), (0.0009, 4), (0.0016, 5)])
+def test_vertices_within_a_millimetre_are_one(gap, corners):
+    house = np.array([(0.0, 0), (12, 0), (12, gap), (4, 8), (0, 8)])
+    assert cleaned(house).sum() == corners
+
+
 @pytest.mark.parametrize("start", range(5))
 def test_a_hundred_vertices_on_an_edge_go(start):
     square = np.array([(0.0, 0), (10, 0), (10, 10), (0, 10)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import Polygon
+from shapely.geometry import Polygon, box
 
 from build_solids import raise_town
 from citygen.buildings.repair import repair
@@ -97,9 +97,11 @@ def test_outlines_that_broke_other_codes(testdata):
 @pytest.mark.parametrize("shape", ROOFS.names())
 def test_triangles_of_neighbouring_faces_meet(shape):
     """Over whole solids: the triangles of all faces together use every edge once each way."""
-    meshes = raise_town(
-        np.array(list(PLANS.values()), dtype=object), roof_shape=shape, roof_direction_deg=30.0
-    ).shaped.meshes
+    diamond = Polygon([(5, 1), (6, 2.5), (5, 4), (4, 2.5)])  # its upper corner lies on the ridge of a gable
+    outlines = np.array([*PLANS.values(), box(0, 0, 10, 8).difference(diamond)], dtype=object)
+    directions = np.full(len(outlines), 30.0)
+    directions[-1] = 0.0
+    meshes = raise_town(outlines, roof_shape=shape, roof_direction_deg=directions).shaped.meshes
     triangles, offsets, vectors = triangulate(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
     corner = meshes.corners[triangles]
     edges = Counter(zip(corner.reshape(-1).tolist(), np.roll(corner, -1, axis=1).reshape(-1).tolist(), strict=True))

@@ -20,6 +20,7 @@ from citygen.outcome import Finding, reason
 
 UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not be read.")
 EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
+OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates lie outside what their CRS allows.")
 NOT_AREAL = reason("geometry_not_areal", "rejected", "The geometry is not a polygon.")
 NO_AREA = reason("footprint_no_area", "rejected", "The footprint encloses no area, or less than can be built.")
 TOO_LARGE = reason("footprint_too_large", "rejected", "The footprint is larger than any building.")
@@ -30,6 +31,7 @@ OPENED = reason("footprint_opened", "degraded", "The outline touched itself; it 
 PIECES_LEFT_OUT = reason("footprint_pieces_left_out", "degraded", "Pieces of the footprint were too small to build.")
 HOLES_FILLED = reason("footprint_holes_filled", "degraded", "Courtyards too small to build were filled.")
 
+_BEYOND_M = 1e8
 _KINDS = ("Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 
 
@@ -73,7 +75,7 @@ def repair(geometry: Objects) -> tuple[Footprints, list[Finding]]:
     Footprints, list of Finding
     """
     findings: list[Finding] = []
-    shapes = _areal(shapely.force_2d(geometry), findings)
+    shapes = _areal(_finite(shapely.force_2d(geometry), findings), findings)
     alive = np.flatnonzero(~shapely.is_missing(shapes))
     origins = np.full((len(shapes), 2), np.nan)
     bounds = shapely.bounds(shapes[alive])
@@ -88,12 +90,26 @@ def repair(geometry: Objects) -> tuple[Footprints, list[Finding]]:
     return _finish(rings, row, origins, findings), findings
 
 
+def _finite(geometry: Objects, findings: list[Finding]) -> Objects:
+    """Reject geometries with a coordinate that is no place in any metric CRS: NaN, infinite, beyond 100,000 km."""
+    coords, index = shapely.get_coordinates(geometry, return_index=True)
+    wild = ~(np.abs(coords) < _BEYOND_M).all(axis=1)
+    if not wild.any():
+        return geometry
+    rows = np.unique(index[wild])
+    findings.append(Finding(rows, OUT_OF_RANGE))
+    out = geometry.copy()
+    out[rows] = None
+    return out
+
+
 def _areal(geometry: Objects, findings: list[Finding]) -> Objects:
     """Keep the polygons of each geometry, valid; None where nothing can be built."""
     out = geometry.copy()
     kind = shapely.get_type_id(out)
     missing = shapely.is_missing(out) | shapely.is_empty(out)
-    findings.append(Finding(np.flatnonzero(missing), EMPTY))
+    told = np.isin(np.arange(len(out)), [row for f in findings for row in f.rows.tolist()])
+    findings.append(Finding(np.flatnonzero(missing & ~told), EMPTY))
     flat = ~missing & (kind >= 0) & np.isin(kind, (0, 1, 2, 4, 5))
     findings.append(Finding(np.flatnonzero(flat), NOT_AREAL, [_KINDS[k] for k in kind[flat].tolist()]))
     out[missing | flat] = None
@@ -213,7 +229,7 @@ def _finish(rings: Rings, row: Int64, origins: Float64, findings: list[Finding])
     built: Bool = np.bincount(row, minlength=n_rows) > 0
     told = np.zeros(n_rows, dtype=bool)
     for finding in findings:
-        if finding.code in {EMPTY, NOT_AREAL, NO_AREA, TOO_LARGE, BEYOND_REPAIR}:
+        if finding.code in {EMPTY, OUT_OF_RANGE, NOT_AREAL, NO_AREA, TOO_LARGE, BEYOND_REPAIR}:
             told[finding.rows] = True
     findings.append(Finding(np.flatnonzero(~built & ~told), NO_AREA))
     places = np.where(built[:, None], origins, np.nan)

@@ -150,6 +150,7 @@ def north_on_grid(crs: str, xy: Float64) -> Float64:
     step = 1e-5
     lonlat = to_lonlat(crs, xy)
     x, y = transformer("EPSG:4979", crs).transform(lonlat[:, 0], lonlat[:, 1] + step)[:2]
+    known = np.isfinite(x) & np.isfinite(y)
     out: Float64 = np.degrees(np.arctan2(np.asarray(x) - xy[:, 0], np.asarray(y) - xy[:, 1]))
-    finite: Float64 = np.where(np.isfinite(out), out, 0.0)
+    finite: Float64 = np.where(known & np.isfinite(out), out, 0.0)
     return finite

@@ -75,3 +75,24 @@ def assemble(coords, ring_offsets, polygon_offsets, roof, base_z, eave_z):
                 faces[f] = r
         solid_faces[p + 1], solid_vertices[p + 1] = f, v
     return vertices[:v], corners[:c], rings[: r + 1], faces[: f + 1], face_class[:f], solid_faces, solid_vertices
+
+
+@njit(cache=True, nogil=True)
+def count_fans(tail, following, n_vertices):
+    """
+    Count the fans of faces around each vertex.
+
+    ``tail[c]`` is the vertex of face corner ``c``, ``following[c]`` the corner of the same vertex in the face next to it
+    around the vertex. Returns (n_vertices,) int64.
+    """
+    fans = np.zeros(n_vertices, np.int64)
+    seen = np.zeros(len(tail), np.bool_)
+    for start in range(len(tail)):
+        if seen[start]:
+            continue
+        fans[tail[start]] += 1
+        c = start
+        while not seen[c]:
+            seen[c] = True
+            c = following[c]
+    return fans

@@ -279,7 +279,10 @@ def _owners(nodes, tail, strip, order, offsets, areas):
         owner[q] = q if areas[q] > 0.0 else -1
         if areas[q] > 0.0:
             continue
-        a, b = tail[order[offsets[q]]], tail[order[offsets[q] + 1]]  # a corner may touch the outline, an edge's middle not
+        a, b = (
+            tail[order[offsets[q]]],
+            tail[order[offsets[q] + 1]],
+        )  # a corner may touch the outline, an edge's middle not
         x, y = 0.5 * (nodes[a, 0] + nodes[b, 0]), 0.5 * (nodes[a, 1] + nodes[b, 1])
         best = np.inf
         for o in range(len(areas)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
+from citygen.geom.prism import count_fans
 from citygen.geom.triangulate import face_vectors
 from citygen.model.meshes import FLOOR, ROOF, WALL, Meshes
 
@@ -27,7 +28,7 @@ def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
     Returns
     -------
     dict of str to (s,) bool
-        True where a solid passes: 'closed' (every edge used once each way), 'planar' (within ``PLANAR_M``), 'faces' (no
+        True where a solid passes: 'closed' (every edge used once each way, every vertex amid one fan of faces), 'planar' (within ``PLANAR_M``), 'faces' (no
         face without area), 'oriented' (floor down, roof up, walls upright, volume positive), 'plan' (floor and roof project
         onto the footprint, to 1e-9 of its area).
     """
@@ -64,6 +65,7 @@ def _closed(meshes: Meshes, face_solid: Int64) -> Bool:
     forward, backward = np.sort(tail * n + head), np.sort(head * n + tail)
     good = np.ones(len(meshes), dtype=bool)
     if np.array_equal(forward, backward) and np.all(np.diff(forward) > 0) and not np.any(tail == head):
+        good[_pinched_solids(meshes, tail, head)] = False
         return good
     face = np.repeat(np.arange(len(face_solid)), np.diff(meshes.ring_offsets[meshes.face_offsets]))
     solid = face_solid[face]
@@ -74,6 +76,22 @@ def _closed(meshes: Meshes, face_solid: Int64) -> Bool:
     single = counts[np.searchsorted(unique, key)] == 1
     good[solid[~(found & single) | (tail == head)]] = False
     return good
+
+
+def _pinched_solids(meshes: Meshes, tail: Int64, head: Int64) -> Int64:
+    """Return the solids with a vertex amid several fans of faces (ISO 19107, val3dity 303); every edge is paired."""
+    n = len(meshes.vertices)
+    order, twins = np.argsort(tail * n + head), np.argsort(head * n + tail)
+    twin = np.empty_like(order)
+    twin[order] = twins  # the corner whose edge runs the other way
+    after = np.arange(1, len(tail) + 1, dtype=np.int64)
+    after[meshes.ring_offsets[1:] - 1] = meshes.ring_offsets[:-1]
+    fans = count_fans(tail, after[twin], n)
+    if fans.max(initial=0) > 1:
+        face = np.repeat(np.arange(len(meshes.face_class)), np.diff(meshes.ring_offsets[meshes.face_offsets]))
+        pair, times = np.unique(face * n + tail, return_counts=True)
+        fans[(pair % n)[times > 1]] = 1  # where two rings of one face touch, the rings do not tell its wedges apart
+    return np.searchsorted(meshes.solid_vertices, np.flatnonzero(fans > 1), side="right") - 1
 
 
 def _off_plane(meshes: Meshes, vectors: Float64, area: Float64) -> Float64:
