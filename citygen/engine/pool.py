@@ -113,7 +113,8 @@ def _probe(pool: ProcessPoolExecutor) -> None:
         pool.submit(os.getpid).result()
     except BrokenProcessPool as error:
         raise BuildError(
-            "worker processes cannot be started; in a script, call citygen.build under if __name__ == '__main__':, "
+            "worker processes cannot be started (what they said stands above); "
+            "in a script, call citygen.build under if __name__ == '__main__':, "
             "or use one worker"
         ) from error
 

@@ -205,7 +205,7 @@ def decode(data: bytes) -> Scene:
     ValueError
         When it is not such a file.
     """
-    if data[:4] != b"glTF":
+    if data[:4] != b"glTF" or len(data) < 28:
         raise ValueError("not a GLB file")
     size = struct.unpack_from("<I", data, 12)[0]
     document = json.loads(data[20 : 20 + size])

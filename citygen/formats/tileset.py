@@ -96,13 +96,12 @@ def _leaf(tile: TileEntry) -> dict[str, Any]:
 
 
 def _around(regions: Sequence[Region]) -> Region:
-    """Return the region around regions (degrees, metres); those across the antimeridian are kept narrow."""
+    """Return the region around regions (degrees, metres); across the antimeridian it stays narrow (west > east)."""
     array = np.array(regions)
-    west, east = array[:, 0], array[:, 2]
-    if east.max() - west.min() > 180.0:
-        west, east = np.where(west < 0, west + 360, west), np.where(east < 0, east + 360, east)
-    w, e = float(west.min()), float(east.max())
-    w, e = (w - 360 if w > 180 else w), (e - 360 if e > 180 else e)
+    width = (array[:, 2] - array[:, 0]) % 360.0
+    west = array[0, 0] + (array[:, 0] - array[0, 0] + 180.0) % 360.0 - 180.0
+    w, e = float(west.min()), float((west + width).max())
+    w, e = ((v + 180.0) % 360.0 - 180.0 if not -180.0 <= v <= 180.0 else v for v in (w, e))
     return w, float(array[:, 1].min()), e, float(array[:, 3].max()), float(array[:, 4].min()), float(array[:, 5].max())
 
 

@@ -105,7 +105,8 @@ class LocalFrame:
 
     def origin(self) -> Float64:
         """Return (3,) float64: the origin in ECEF, metres."""
-        return to_ecef(np.array([[self.lon, self.lat]]), np.zeros(1))[0]
+        place: Float64 = to_ecef(np.array([[self.lon, self.lat]]), np.zeros(1))[0]
+        return place
 
     def matrix(self) -> Float64:
         """Return (4, 4) float64: local to ECEF, for column vectors."""
@@ -149,8 +150,11 @@ def north_on_grid(crs: str, xy: Float64) -> Float64:
     """
     step = 1e-5
     lonlat = to_lonlat(crs, xy)
-    x, y = transformer("EPSG:4979", crs).transform(lonlat[:, 0], lonlat[:, 1] + step)[:2]
+    forward = transformer("EPSG:4979", crs)
+    x0, y0 = forward.transform(lonlat[:, 0], lonlat[:, 1])[:2]
+    x, y = forward.transform(lonlat[:, 0], lonlat[:, 1] + step)[:2]
     known = np.isfinite(x) & np.isfinite(y)
-    out: Float64 = np.degrees(np.arctan2(np.asarray(x) - xy[:, 0], np.asarray(y) - xy[:, 1]))
+    with np.errstate(invalid="ignore"):
+        out: Float64 = np.degrees(np.arctan2(np.subtract(x, x0), np.subtract(y, y0)))
     finite: Float64 = np.where(known & np.isfinite(out), out, 0.0)
     return finite

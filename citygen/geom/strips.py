@@ -107,7 +107,7 @@ def _split_edges(xy, ring_offsets, t, position, lines):
 
 
 @njit(cache=True, nogil=True)
-def _half_edges(nodes, where, along, starts, axis, n_lines):
+def half_edges(nodes, where, along, starts, axis, n_lines):
     """
     Make the half-edges whose left side is inside: along the rings, and both ways along each line's inner stretches.
 
@@ -179,7 +179,7 @@ def _leftmost(nodes, half, outgoing, used, e):
 
 
 @njit(cache=True, nogil=True)
-def _walk(nodes, tail, head, strip, m):
+def walk(nodes, tail, head, strip, m):
     """Walk half-edges into loops. Returns loop corners (half-edge numbers), loop offsets, and whether all closed."""
     first_out = np.full(len(nodes), -1, np.int64)
     next_out = np.empty(m, np.int64)
@@ -261,7 +261,8 @@ def _contains(nodes, tail, order, start, stop, x, y):
 
 
 @njit(cache=True, nogil=True)
-def _loop_areas(nodes, tail, order, offsets):
+def loop_areas(nodes, tail, order, offsets):
+    """Return the signed area of each loop of half-edges, m2."""
     out = np.empty(len(offsets) - 1)
     for q in range(len(out)):
         ring = np.empty((offsets[q + 1] - offsets[q], 2))
@@ -279,10 +280,8 @@ def _owners(nodes, tail, strip, order, offsets, areas):
         owner[q] = q if areas[q] > 0.0 else -1
         if areas[q] > 0.0:
             continue
-        a, b = (
-            tail[order[offsets[q]]],
-            tail[order[offsets[q] + 1]],
-        )  # a corner may touch the outline, an edge's middle not
+        # a corner may touch the outline, the middle of an edge does not
+        a, b = tail[order[offsets[q]]], tail[order[offsets[q] + 1]]
         x, y = 0.5 * (nodes[a, 0] + nodes[b, 0]), 0.5 * (nodes[a, 1] + nodes[b, 1])
         best = np.inf
         for o in range(len(areas)):
@@ -325,14 +324,14 @@ def cut(xy, ring_offsets, axis, section, rise, shift):
     lines, ok = _place_lines(t, breaks, left, right, rise, shift)
     where0 = _positions(t, lines)
     nodes, where, along, starts = _split_edges(xy, ring_offsets, t, where0, lines)
-    tail, head, strip, n_ring, m, closed = _half_edges(nodes, where, along, starts, axis, len(lines))
+    tail, head, strip, n_ring, m, closed = half_edges(nodes, where, along, starts, axis, len(lines))
     order, offsets = np.empty(0, np.int64), np.zeros(1, np.int64)
     areas, owner = np.empty(0), np.empty(0, np.int64)
     if ok and closed:
-        order, offsets, ok = _walk(nodes, tail, head, strip, m)
+        order, offsets, ok = walk(nodes, tail, head, strip, m)
         if ok:
             order, offsets = _simple(order, offsets, tail, len(nodes))
-        areas = _loop_areas(nodes, tail, order, offsets)
+        areas = loop_areas(nodes, tail, order, offsets)
         owner = _owners(nodes, tail, strip, order, offsets, areas)
         whole = 0.0
         for r in range(len(ring_offsets) - 1):

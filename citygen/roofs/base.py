@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -38,7 +37,8 @@ class RoofShape:
     section : callable
         ``section(variant)`` gives the section across the roof (``profile`` family).
     run : float
-        Share of the span (of one tooth, for variants above 1) over which the pitch is measured.
+        Share of the family's reach over which the pitch is measured: of the span across (of one tooth, for variants above
+        1) for profiles, of the way from the wall to the innermost place for the others.
     variant : callable
         ``variant(span_m)`` gives a whole number a polygon (a sawtooth's teeth); 1 for most.
     is_flat : bool
@@ -90,11 +90,21 @@ class FamilyTask:
     shift: Float64
 
 
-class Family(Protocol):
-    """Draws all polygons of a task."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """
+    One construction of roofs.
 
-    def __call__(self, task: FamilyTask) -> RoofSurfaces:
-        """Return the surfaces in the task's order."""
+    Attributes
+    ----------
+    draw : callable
+        ``draw(task)`` gives the surfaces of all polygons, in the task's order.
+    reach : callable
+        ``reach(task)`` gives the horizontal way over which each polygon's roof rises, metres; rise and shift are not read.
+    """
+
+    draw: Callable[[FamilyTask], RoofSurfaces]
+    reach: Callable[[FamilyTask], Float64]
 
 
 ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes", group="citygen.roofs")

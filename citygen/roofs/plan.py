@@ -23,6 +23,7 @@ from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
 from citygen.roofs.base import FLAT, ROOFS, RoofShape
+from citygen.roofs.draw import measure
 
 UNKNOWN = reason("roof_unknown", "degraded", "The roof shape's name is not known; a flat roof was built.")
 HEIGHT_CLAMPED = reason(
@@ -103,12 +104,12 @@ def plan_roofs(
     axes = _cross_directions(
         attributes, rings, polygon_row, north_deg, np.array([s.slopes_one_way for s in shapes])[shape]
     )
-    span = _spans(rings, axes)
+    reach = measure(rings, shapes, shape[polygon_row], axes)
     variant = np.ones(len(rings), dtype=np.int64)
     for k, each in enumerate(shapes):
         mine = shape[polygon_row] == k
-        variant[mine] = each.variant(span[mine]).astype(np.int64)
-    run = np.array([s.run for s in shapes])[shape][polygon_row] * span / variant
+        variant[mine] = each.variant(reach[mine]).astype(np.int64)
+    run = np.array([s.run for s in shapes])[shape][polygon_row] * reach / variant
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
@@ -155,17 +156,6 @@ def _cross_directions(
     )
     tagged[even] *= -1.0
     out: Float64 = np.where(given[:, None], tagged, cross)
-    return out
-
-
-def _spans(rings: Rings, axes: Float64) -> Float64:
-    """Return each polygon's extent along its cross direction, metres."""
-    starts = rings.vertex_offsets
-    if len(rings) == 0:
-        return np.empty(0)
-    polygon = np.repeat(np.arange(len(rings)), np.diff(starts))
-    t = np.einsum("ij,ij->i", rings.coords, axes[polygon])
-    out: Float64 = np.maximum.reduceat(t, starts[:-1]) - np.minimum.reduceat(t, starts[:-1])
     return out
 
 

@@ -8,10 +8,10 @@ vectors, the plan area is compared with the footprint's. Codes follow ISO 19107 
 import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
-from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
 from citygen.geom.prism import count_fans
-from citygen.geom.triangulate import face_vectors
-from citygen.model.meshes import FLOOR, ROOF, WALL, Meshes
+from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
+from citygen.geom.triangulate import face_vectors, triangulate
+from citygen.model.meshes import FLOOR, ROOF, WALL, Meshes, take
 
 
 def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
@@ -28,7 +28,8 @@ def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
     Returns
     -------
     dict of str to (s,) bool
-        True where a solid passes: 'closed' (every edge used once each way, every vertex amid one fan of faces), 'planar' (within ``PLANAR_M``), 'faces' (no
+        True where a solid passes: 'closed' (every edge used once each way, every vertex amid one fan of faces), 'planar'
+        (within ``PLANAR_M``), 'faces' (no
         face without area), 'oriented' (floor down, roof up, walls upright, volume positive), 'plan' (floor and roof project
         onto the footprint, to 1e-9 of its area).
     """
@@ -80,18 +81,35 @@ def _closed(meshes: Meshes, face_solid: Int64) -> Bool:
 
 def _pinched_solids(meshes: Meshes, tail: Int64, head: Int64) -> Int64:
     """Return the solids with a vertex amid several fans of faces (ISO 19107, val3dity 303); every edge is paired."""
-    n = len(meshes.vertices)
+    after = np.arange(1, len(tail) + 1, dtype=np.int64)
+    after[meshes.ring_offsets[1:] - 1] = meshes.ring_offsets[:-1]
+    suspects = _solids_of(meshes, _fans(tail, head, after, len(meshes.vertices)) > 1)
+    if len(suspects) == 0:
+        return suspects
+    # Where two rings of one face touch, rings do not tell its sectors apart, triangles do.
+    part = take(meshes, suspects)
+    corner, _, _ = triangulate(part.vertices, part.corners, part.ring_offsets, part.face_offsets)
+    triangle = part.corners[corner]
+    tail, head = triangle.reshape(-1), np.roll(triangle, -1, axis=1).reshape(-1)
+    turned = np.arange(len(tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
+    n = len(part.vertices)
+    if not np.array_equal(np.sort(tail * n + head), np.sort(head * n + tail)):
+        return suspects
+    return suspects[_solids_of(part, _fans(tail, head, turned, n) > 1)]
+
+
+def _fans(tail: Int64, head: Int64, after: Int64, n: int) -> Int64:
+    """Count the fans around each vertex; ``after`` is the next corner of each corner's ring."""
     order, twins = np.argsort(tail * n + head), np.argsort(head * n + tail)
     twin = np.empty_like(order)
     twin[order] = twins  # the corner whose edge runs the other way
-    after = np.arange(1, len(tail) + 1, dtype=np.int64)
-    after[meshes.ring_offsets[1:] - 1] = meshes.ring_offsets[:-1]
-    fans = count_fans(tail, after[twin], n)
-    if fans.max(initial=0) > 1:
-        face = np.repeat(np.arange(len(meshes.face_class)), np.diff(meshes.ring_offsets[meshes.face_offsets]))
-        pair, times = np.unique(face * n + tail, return_counts=True)
-        fans[(pair % n)[times > 1]] = 1  # where two rings of one face touch, the rings do not tell its wedges apart
-    return np.searchsorted(meshes.solid_vertices, np.flatnonzero(fans > 1), side="right") - 1
+    fans: Int64 = count_fans(tail, after[twin], n)
+    return fans
+
+
+def _solids_of(meshes: Meshes, vertex: Bool) -> Int64:
+    """Return the solids that own some vertices, each once."""
+    return np.unique(np.searchsorted(meshes.solid_vertices, np.flatnonzero(vertex), side="right") - 1)
 
 
 def _off_plane(meshes: Meshes, vectors: Float64, area: Float64) -> Float64:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from citygen.arraytypes import Float64
 from citygen.geom.profile import pack, sweep
 from citygen.model.surfaces import RoofSurfaces
-from citygen.roofs.base import FAMILIES, FamilyTask
+from citygen.roofs.base import FAMILIES, Family, FamilyTask
 
 
 def draw(task: FamilyTask) -> RoofSurfaces:
@@ -26,4 +27,15 @@ def draw(task: FamilyTask) -> RoofSurfaces:
     return sweep(task.rings, task.axes, section.reshape(-1).astype(np.int64), sections, task.rise, task.shift)
 
 
-FAMILIES.register("profile", draw)
+def reach(task: FamilyTask) -> Float64:
+    """Return each polygon's extent across its ridge metres."""
+    starts = task.rings.vertex_offsets
+    if len(task.rings) == 0:
+        return np.empty(0)
+    polygon = np.repeat(np.arange(len(task.rings)), np.diff(starts))
+    t = np.einsum("ij,ij->i", task.rings.coords, task.axes[polygon])
+    span: Float64 = np.maximum.reduceat(t, starts[:-1]) - np.minimum.reduceat(t, starts[:-1])
+    return span
+
+
+FAMILIES.register("profile", Family(draw, reach))
