@@ -99,6 +99,36 @@ def faces_over(xy, ring_offsets, section, shift):
 
 
 @njit(cache=True, nogil=True)
+def _merged(nodes, arcs, eps):
+    """Make nodes that an arc of no length joins one (events told apart by rounding alone); return nodes and arcs."""
+    same = np.arange(len(nodes))
+    for q in range(len(arcs)):
+        a, b = arcs[q, 0], arcs[q, 1]
+        if abs(nodes[a, 0] - nodes[b, 0]) <= eps and abs(nodes[a, 1] - nodes[b, 1]) <= eps:
+            while same[a] != a:
+                a = same[a]
+            while same[b] != b:
+                b = same[b]
+            same[max(a, b)] = min(a, b)
+    for k in range(len(same)):  # roots have the smaller number, so theirs is final
+        same[k] = same[same[k]]
+    number, kept = np.empty(len(same), np.int64), 0
+    for k in range(len(same)):
+        if same[k] == k:
+            number[k] = kept
+            nodes[kept] = nodes[k]
+            kept += 1
+    out = np.empty_like(arcs)
+    count = 0
+    for q in range(len(arcs)):
+        a, b = number[same[arcs[q, 0]]], number[same[arcs[q, 1]]]
+        if a != b:
+            out[count, 0], out[count, 1], out[count, 2], out[count, 3] = a, b, arcs[q, 2], arcs[q, 3]
+            count += 1
+    return nodes[:kept], out[:count]
+
+
+@njit(cache=True, nogil=True)
 def _over_skeleton(xy, ring_offsets, edges, section, eps):
     """Return what ``faces_over`` does, for one distance within which wavefront vertices meet."""
     breaks, heights = section
@@ -108,6 +138,7 @@ def _over_skeleton(xy, ring_offsets, edges, section, eps):
     top = nodes[:, 2].max()
     if not ok or top <= 0.0:
         return nodes, after, none, np.zeros(1, np.int64), top, False
+    nodes, arcs = _merged(nodes, arcs, min(eps, 1e-6))
     levels = breaks[1:-1] * top
     where = np.zeros(len(nodes), np.int64)
     if len(levels):

@@ -93,7 +93,8 @@ def _pinched_solids(meshes: Meshes, tail: Int64, head: Int64) -> Int64:
     tail, head = triangle.reshape(-1), np.roll(triangle, -1, axis=1).reshape(-1)
     turned = np.arange(len(tail)).reshape(-1, 3)[:, [1, 2, 0]].reshape(-1)
     n = len(part.vertices)
-    if not np.array_equal(np.sort(tail * n + head), np.sort(head * n + tail)):
+    forward = np.sort(tail * n + head)
+    if not np.array_equal(forward, np.sort(head * n + tail)) or np.any(np.diff(forward) == 0):
         return suspects
     return suspects[_solids_of(part, _fans(tail, head, turned, n) > 1)]
 
