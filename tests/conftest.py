@@ -30,16 +30,14 @@ def sample_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_report_header() -> list[str]:
     """Name the versions that a geometry test depends on."""
-    import numba
-    import numpy
     import pyogrio
     import pyproj
     import rasterio
     import shapely
 
     return [
-        f"numpy {numpy.__version__}, numba {numba.__version__}, shapely {shapely.__version__} (GEOS {shapely.geos_version_string}), "
-        f"pyproj {pyproj.__version__} (PROJ {pyproj.proj_version_str}), rasterio {rasterio.__version__} (GDAL {rasterio.__gdal_version__}), "
-        f"pyogrio {pyogrio.__version__} (GDAL {pyogrio.__gdal_version_string__})",
-        f"CITYGEN_TESTDATA={os.environ.get('CITYGEN_TESTDATA', '(unset)')}",
+        f"shapely {shapely.__version__} (GEOS {shapely.geos_version_string}), pyproj {pyproj.__version__} (PROJ {pyproj.proj_version_str})",
+        f"rasterio {rasterio.__version__} (GDAL {rasterio.__gdal_version__}), pyogrio {pyogrio.__version__} "
+        f"(GDAL {pyogrio.__gdal_version_string__}), CITYGEN_TESTDATA={os.environ.get('CITYGEN_TESTDATA', '(unset)')}",
     ]
+

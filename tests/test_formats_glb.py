@@ -16,8 +16,8 @@ from citygen.attributes.options import AttributeOptions
 from citygen.formats.glb import decode, encode, y_up
 from citygen.geom.geodesy import LocalFrame
 from citygen.model.scene import Scene
+from citygen.pipeline.options import TileOptions
 from citygen.pipeline.scene import make_scene
-from citygen.pipeline.tile import TileOptions
 from citygen.roofs.base import ROOFS
 from citygen.tiling.metric import MetricGrid
 from citygen.validation import check_glb

@@ -16,11 +16,11 @@ from citygen.pipeline.finish import Tally, finish
 from citygen.pipeline.folder import locked, remove_outputs, remove_state
 from citygen.pipeline.guarded import Job
 from citygen.pipeline.inputs import Inputs, open_inputs
+from citygen.pipeline.options import TileOptions
 from citygen.pipeline.picture import write_preview
 from citygen.pipeline.plan import Plan, make_plan
 from citygen.pipeline.rows import TileTask
 from citygen.pipeline.state import State, prepare_out, stamp_of
-from citygen.pipeline.tile import TileOptions
 from citygen.sources.base import Source
 
 log = get_logger(__name__)

@@ -11,8 +11,9 @@ from citygen.catalogue.records import Facts, nothing_built, to_table
 from citygen.errors import BuildError, CitygenError
 from citygen.log import get_logger
 from citygen.outcome import Finding, reason, verdicts
+from citygen.pipeline.options import TileOptions
 from citygen.pipeline.rows import TileTask, identity, load_rows, owners_of
-from citygen.pipeline.tile import TileOptions, TileResult, build_tile
+from citygen.pipeline.tile import TileResult, build_tile
 
 log = get_logger(__name__)
 FAILED = reason("tile_failed", "rejected", "The job of the footprint's tile failed; the log has the traceback.")

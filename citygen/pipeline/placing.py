@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,9 @@ from citygen.attributes.dialect import DIALECTS, source_columns
 from citygen.attributes.keys import check_column_map
 from citygen.geom.geodesy import transformer
 from citygen.outcome import reason
-from citygen.pipeline.inputs import Inputs, PlannedSource
+
+if TYPE_CHECKING:  # a worker reads rows and never opens inputs
+    from citygen.pipeline.inputs import Inputs, PlannedSource
 
 UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not be read.")
 EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
@@ -57,7 +59,7 @@ class Placed:
 
 
 def placed_batches(
-    inputs: Inputs, planned: PlannedSource, number: int, column_map: Mapping[str, str]
+    inputs: "Inputs", planned: "PlannedSource", number: int, column_map: Mapping[str, str]
 ) -> Iterator[tuple[pa.Table, Placed]]:
     """
     Read a source and place its rows.
@@ -100,7 +102,7 @@ def placed_batches(
 
 
 def _window(
-    inputs: Inputs, planned: PlannedSource, column_map: Mapping[str, str]
+    inputs: "Inputs", planned: "PlannedSource", column_map: Mapping[str, str]
 ) -> tuple[float, float, float, float] | None:
     """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
     west, south, east, north = inputs.aoi.bounds
@@ -113,7 +115,7 @@ def _window(
     return box if np.all(np.isfinite(box)) and box[0] < box[2] else None
 
 
-def _staged(batch: pa.Table, uid: Int64, planned: PlannedSource) -> pa.Table:
+def _staged(batch: pa.Table, uid: Int64, planned: "PlannedSource") -> pa.Table:
     """Keep what the tile job reads: identity and geometry (own columns start with @), and the raw columns in need."""
     n = len(batch)
     columns = {
@@ -187,7 +189,7 @@ def _in_area(geometry: Objects, box: Float64, area: Any) -> Bool:
     return np.asarray(near, dtype=bool)
 
 
-def _keys(inputs: Inputs, middle: Float64) -> tuple[Int64, Int64]:
+def _keys(inputs: "Inputs", middle: Float64) -> tuple[Int64, Int64]:
     """Return each row's tile; rows without a place get any."""
     safe = np.where(np.isfinite(middle), middle, 0.0)
     if inputs.grid.crs != inputs.crs:

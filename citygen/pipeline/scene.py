@@ -1,6 +1,6 @@
 """Certified solids of a tile to a scene: triangles in the tile's own east-north-up frame, through the real projection."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +9,7 @@ from citygen.geom.geodesy import LocalFrame, to_ecef, to_lonlat
 from citygen.geom.triangulate import face_vectors, triangulate
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.scene import Scene
-
-if TYPE_CHECKING:
-    from citygen.pipeline.tile import TileOptions
+from citygen.pipeline.options import TileOptions
 
 Region = tuple[float, float, float, float, float, float]
 
@@ -22,7 +20,7 @@ def make_scene(
     table: dict[str, Any],
     built: Int64,
     key: tuple[int, int],
-    options: "TileOptions",
+    options: TileOptions,
 ) -> tuple[Scene, Region]:
     """
     Place a tile's solids on Earth.
@@ -71,14 +69,14 @@ def make_scene(
     return scene, region
 
 
-def tile_frame(key: tuple[int, int], options: "TileOptions") -> LocalFrame:
+def tile_frame(key: tuple[int, int], options: TileOptions) -> LocalFrame:
     """Return the frame at a tile's centre: from the grid alone, so it is the same whatever lies in the tile."""
     west, south, east, north = options.grid.bounds(*key)
     lonlat = to_lonlat(options.grid.crs, np.array([[(west + east) / 2, (south + north) / 2]]))
     return LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
 
 
-def _to_frame(meshes: Meshes, frame: LocalFrame, options: "TileOptions") -> tuple[Float64, Region]:
+def _to_frame(meshes: Meshes, frame: LocalFrame, options: TileOptions) -> tuple[Float64, Region]:
     """Return every mesh vertex in the tile's frame, and the region around them; plan coordinates are projected once."""
     solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_vertices))
     world = meshes.vertices[:, :2] + meshes.origins[solid]

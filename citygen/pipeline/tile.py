@@ -14,7 +14,6 @@ import pyarrow as pa
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
-from citygen.attributes.options import AttributeOptions
 from citygen.attributes.read import read_attributes
 from citygen.buildings.parts import resolve_parts
 from citygen.buildings.repair import Footprints, repair
@@ -22,7 +21,6 @@ from citygen.catalogue.records import Built, Facts, to_table
 from citygen.facade.colours import colours
 from citygen.formats.base import FORMATS, write_whole
 from citygen.geom.geodesy import north_on_grid
-from citygen.ground.dem import Dem
 from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import Meshes
@@ -31,43 +29,11 @@ from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
 from citygen.pipeline.folder import writing
+from citygen.pipeline.options import TileOptions
 from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
 from citygen.roofs.plan import plan_roofs
-from citygen.tiling.base import Grid
-
-
-@dataclass(frozen=True, slots=True)
-class TileOptions:
-    """
-    What a tile job needs beside its rows; small and picklable.
-
-    Attributes
-    ----------
-    crs : str
-        Working CRS.
-    grid : Grid
-        Of the tiles.
-    dem : Dem or None
-        None: level ground.
-    ground_z : float or None
-        Ground where no DEM has one.
-    geoid_offset_m : float
-        Added to heights in the ellipsoidal frame.
-    attributes : AttributeOptions
-        Column map, storey height, default height.
-    formats : tuple of str
-        To write.
-    """
-
-    crs: str
-    grid: Grid
-    dem: Dem | None
-    ground_z: float | None
-    geoid_offset_m: float
-    attributes: AttributeOptions
-    formats: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

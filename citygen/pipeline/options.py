@@ -1,0 +1,39 @@
+"""What every tile job of a run is told beside its rows."""
+
+from dataclasses import dataclass
+
+from citygen.attributes.options import AttributeOptions
+from citygen.ground.dem import Dem
+from citygen.tiling.base import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class TileOptions:
+    """
+    What a tile job needs beside its rows; small and picklable.
+
+    Attributes
+    ----------
+    crs : str
+        Working CRS.
+    grid : Grid
+        Of the tiles.
+    dem : Dem or None
+        None: level ground.
+    ground_z : float or None
+        Ground where no DEM has one.
+    geoid_offset_m : float
+        Added to heights in the ellipsoidal frame.
+    attributes : AttributeOptions
+        Column map, storey height, default height.
+    formats : tuple of str
+        To write.
+    """
+
+    crs: str
+    grid: Grid
+    dem: Dem | None
+    ground_z: float | None
+    geoid_offset_m: float
+    attributes: AttributeOptions
+    formats: tuple[str, ...]
