@@ -36,8 +36,8 @@ def pytest_report_header() -> list[str]:
     import shapely
 
     return [
-        f"shapely {shapely.__version__} (GEOS {shapely.geos_version_string}), pyproj {pyproj.__version__} (PROJ {pyproj.proj_version_str})",
+        f"shapely {shapely.__version__} (GEOS {shapely.geos_version_string})",
+        f"pyproj {pyproj.__version__} (PROJ {pyproj.proj_version_str})",
         f"rasterio {rasterio.__version__} (GDAL {rasterio.__gdal_version__}), pyogrio {pyogrio.__version__} "
         f"(GDAL {pyogrio.__gdal_version_string__}), CITYGEN_TESTDATA={os.environ.get('CITYGEN_TESTDATA', '(unset)')}",
     ]
-
