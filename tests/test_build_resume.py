@@ -120,7 +120,12 @@ def _start(out: Path, workers: int, **how: object) -> subprocess.Popen:
     )
     script = out.parent / "slow.py"
     script.write_text(code)
-    return subprocess.Popen([sys.executable, str(script), *argv], text=True, **how)
+    # A test run in the background of a shell inherits SIGINT as ignored, and so would the build: as on a terminal, then.
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen([sys.executable, str(script), *argv], text=True, **how)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _wait_for_tile(process: subprocess.Popen, out: Path, psutil: object) -> list:
