@@ -15,7 +15,7 @@ import shapely
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.geom.rings import clean_vertices, pinched, polygon_areas, ring_lengths
 from citygen.geom.tolerances import MAX_AREA_M2, MIN_AREA_M2, MIN_WIDTH_M, OPEN_M
-from citygen.model.rings import Rings, from_polygons, offsets, take, to_polygons
+from citygen.model.rings import Rings, from_polygons, join, offsets, take, to_polygons
 from citygen.outcome import Finding, reason
 
 UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not be read.")
@@ -186,15 +186,9 @@ def _open(rings: Rings, row: Int64, findings: list[Finding]) -> tuple[Rings, Int
     opened, opened_row = _clean(opened, opened_row, findings)
     still = _touching(opened, opened_row) | ~shapely.is_valid(to_polygons(opened))
     findings.append(Finding(np.unique(opened_row[still]), BEYOND_REPAIR))
-    good = take(opened, np.flatnonzero(~still))
-    rest = take(rings, np.flatnonzero(~touching))
     merged_row = np.concatenate([row[~touching], opened_row[~still]])
     order = np.argsort(merged_row, kind="stable")
-    merged = Rings(
-        np.concatenate([rest.coords, good.coords]),
-        np.concatenate([rest.ring_offsets, good.ring_offsets[1:] + rest.ring_offsets[-1]]),
-        np.concatenate([rest.polygon_offsets, good.polygon_offsets[1:] + rest.polygon_offsets[-1]]),
-    )
+    merged = join(take(rings, np.flatnonzero(~touching)), take(opened, np.flatnonzero(~still)))
     return take(merged, order), merged_row[order]
 
 

@@ -128,6 +128,15 @@ def offsets(counts: Int64) -> Int64:
     return out
 
 
+def join(first: Rings, second: Rings) -> Rings:
+    """Return the polygons of one and then of the other."""
+    return Rings(
+        np.concatenate([first.coords, second.coords]),
+        np.concatenate([first.ring_offsets, second.ring_offsets[1:] + first.ring_offsets[-1]]),
+        np.concatenate([first.polygon_offsets, second.polygon_offsets[1:] + first.polygon_offsets[-1]]),
+    )
+
+
 def take(rings: Rings, index: Int64) -> Rings:
     """
     Return chosen polygons, in the order of ``index`` ((k,) int64).

@@ -24,7 +24,7 @@ from citygen.geom.geodesy import north_on_grid
 from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import Meshes
-from citygen.model.rings import Rings, take
+from citygen.model.rings import Rings, join, take
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
@@ -152,12 +152,7 @@ def _with_parts(footprints: Footprints, rows: pa.Table, uid: Int64) -> tuple[Foo
 def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
     """Return the chosen rows of the second and the other rows of the first."""
     kept, new = np.flatnonzero(~chosen[first.row]), np.flatnonzero(chosen[second.row])
-    one, two = take(first.rings, kept), take(second.rings, new)
-    both = Rings(
-        np.concatenate([one.coords, two.coords]),
-        np.concatenate([one.ring_offsets, two.ring_offsets[1:] + one.ring_offsets[-1]]),
-        np.concatenate([one.polygon_offsets, two.polygon_offsets[1:] + one.polygon_offsets[-1]]),
-    )
+    both = join(take(first.rings, kept), take(second.rings, new))
     row = np.concatenate([first.row[kept], second.row[new]])
     order = np.argsort(row, kind="stable")
     return Footprints(

@@ -1,11 +1,13 @@
 """Planned polygons to roof surfaces, each by the family of its shape."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from citygen.arraytypes import Float64, Int64
 from citygen.model.rings import Rings, take
 from citygen.model.surfaces import RoofSurfaces
-from citygen.roofs.base import FAMILIES, FamilyTask, RoofShape
+from citygen.roofs.base import FAMILIES, Family, FamilyTask, RoofShape
 
 
 def draw(
@@ -30,17 +32,7 @@ def draw(
     list of ((k,) int64, RoofSurfaces)
         For each family: its polygons, and their surfaces in that order.
     """
-    variant, axes, rise, shift = numbers
-    out = []
-    for family in sorted({s.family for s in shapes}):
-        wanted = np.array([s.family == family for s in shapes])
-        index = np.flatnonzero(wanted[shape])
-        if len(index) == 0:
-            continue
-        mine = rings if len(index) == len(rings) else take(rings, index)
-        task = FamilyTask(mine, shapes, shape[index], variant[index], axes[index], rise[index], shift[index])
-        out.append((index, FAMILIES[family].draw(task)))
-    return out
+    return [(index, family.draw(task)) for index, family, task in _by_family(rings, shapes, shape, numbers)]
 
 
 def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64) -> Float64:
@@ -64,11 +56,21 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
         Metres; its family says from where to where.
     """
     out = np.zeros(len(rings))
+    still = np.zeros(len(rings))
+    numbers = (np.ones(len(rings), dtype=np.int64), axes, still, still)
+    for index, family, task in _by_family(rings, shapes, shape, numbers):
+        out[index] = family.reach(task)
+    return out
+
+
+def _by_family(
+    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, numbers: tuple[Int64, Float64, Float64, Float64]
+) -> Iterator[tuple[Int64, Family, FamilyTask]]:
+    """Yield each family that polygons ask for, with those polygons and the task that they make."""
+    variant, axes, rise, shift = numbers
     for family in sorted({s.family for s in shapes}):
         index = np.flatnonzero(np.array([s.family == family for s in shapes])[shape])
         if len(index):
             mine = rings if len(index) == len(rings) else take(rings, index)
-            still = np.zeros(len(index))
-            ones = np.ones(len(index), dtype=np.int64)
-            out[index] = FAMILIES[family].reach(FamilyTask(mine, shapes, shape[index], ones, axes[index], still, still))
-    return out
+            task = FamilyTask(mine, shapes, shape[index], variant[index], axes[index], rise[index], shift[index])
+            yield index, FAMILIES[family], task
