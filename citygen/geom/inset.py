@@ -1,290 +1,284 @@
-"""Polygons to roof faces over their straight skeleton: one face an edge, cut where the section over the inset breaks."""
+"""
+Polygons to roof surfaces that rise inwards from their walls: over a straight skeleton, or around an apex.
+
+A section over the inset gives the height (0 at the wall, 1 at the top). Where a wall is a gable end or stands on the high
+side, the section's strips say how fast it moves: 1 with the others, 0 upright. A strip in which speeds change is a phase of
+the skeleton. Upright faces over a wall become part of that wall; others are risers.
+"""
 
 import numpy as np
 from numba import njit
 
+from citygen.geom.faces import faces_of
+from citygen.geom.grow import grown, grown_rows
 from citygen.geom.revolve import stack
-from citygen.geom.rings import ring_area
-from citygen.geom.skeleton import edge_lines, skeleton
-from citygen.geom.strips import half_edges, loop_areas, walk
-from citygen.geom.tolerances import TILING_AREA_REL
+from citygen.geom.strips import loop_areas, owners
+from citygen.geom.walls import END, HIGH, back_wall, leftmost_end, roles
+from citygen.geom.wavefront import edge_lines
 
-MEET_M = (1e-6, 1e-4, 1e-8, 1e-5, 1e-3)
-"""m. Within which wavefront vertices meet; the first that gives faces that tile the outline is taken."""
-
-
-MAX_EDGES = 1500
+MAX_EDGES = 2000
 """Edges of an outline whose skeleton is taken: the wavefront's work grows with their square. Larger ones stay flat."""
+MIDDLE, BACK = 1, 2
+"""Where a shape has its apex: over the middle of the outline, or of the wall at its back; 0: it has none."""
+_ALIKE, _BACK_ONLY = 0, 2
+"""How walls differ: not at all, or the one at the back stands upright; 1: gable ends do."""
 
 
-@njit(cache=True, nogil=True)
-def _levels(nodes, arcs, levels, eps):
+@njit(cache=True, nogil=True, error_model="numpy")
+def height_at(t, breaks, heights):
+    """Return the section's height at a share of the inset; beyond its ends the outer strips run on."""
+    k = 0
+    while k < len(breaks) - 2 and t > breaks[k + 1]:
+        k += 1
+    return heights[k] + (heights[k + 1] - heights[k]) * (t - breaks[k]) / (breaks[k + 1] - breaks[k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _speeds(xy, own, form, strips, axis, is_compact, shift):
+    """Return how fast each edge moves in each strip, (strips, n)."""
+    ends, backs, ones = strips
+    n, k = len(xy), len(ends)
+    speeds = np.ones((k, n))
+    if form[1] != _ALIKE:
+        after, direction, _ = edge_lines(xy, own)
+        part, one = np.zeros(n, np.int8), -1
+        if form[1] == _BACK_ONLY:
+            part[back_wall(xy, (after, direction), axis, own[1])] = END
+        else:
+            part = roles(xy, own, (after, direction), axis, is_compact)
+            one = leftmost_end(part, (after, direction), axis) if form[2] else -1
+        for i in range(n):
+            for s in range(k):
+                if i == one:
+                    speeds[s, i] = ones[s]
+                elif part[i] == END:
+                    speeds[s, i] = ends[s]
+                elif part[i] == HIGH:
+                    speeds[s, i] = backs[s]
+    if shift != 0.0:
+        for i in range(n):
+            speeds[:, i] *= 1.0 + shift * ((i * 7919) % 101 - 50.0) / 50.0
+    return speeds
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def roof_faces(xy, own, form, section, speeds, growth):
     """
-    Split arcs where they cross levels of time.
+    Return the roof faces of one polygon over its skeleton.
 
-    Returns nodes, where each lies (2 s between levels, 2 k + 1 on level k), and the split arcs.
+    ``form`` is a row of ``inset_surfaces``' forms, ``section`` breaks and heights, ``speeds`` (strips, n), ``growth`` how far the
+    polygon reaches beyond its walls. Returns nodes (m, 3) (x, y, height over the walls, 1 at the top), the faces as in
+    ``faces.faces_of`` (tail, face, offsets, order), the reach from wall to top, and whether all is well.
     """
-    m, k = len(nodes), len(arcs)
-    where = np.empty(m + k * len(levels), np.int64)
-    out_nodes = np.empty((m + k * len(levels), 3))
-    out_nodes[:m] = nodes
-    for i in range(m):
-        s = 0
-        while s < len(levels) and nodes[i, 2] > levels[s] + eps:
-            s += 1
-        where[i] = 2 * s + 1 if s < len(levels) and nodes[i, 2] >= levels[s] - eps else 2 * s
-    out_arcs = np.empty((k * (len(levels) + 1), 4), np.int64)
-    n_nodes, n_arcs = m, 0
-    for q in range(k):
-        a, b = arcs[q, 0], arcs[q, 1]
-        left, right = arcs[q, 2], arcs[q, 3]
-        if nodes[a, 2] > nodes[b, 2]:
-            a, b, left, right = b, a, right, left
-        last = a
-        for s in range((where[a] + 1) // 2, (where[b] - 2) // 2 + 1):
-            f = (levels[s] - nodes[a, 2]) / (nodes[b, 2] - nodes[a, 2])
-            out_nodes[n_nodes, 0] = nodes[a, 0] + f * (nodes[b, 0] - nodes[a, 0])
-            out_nodes[n_nodes, 1] = nodes[a, 1] + f * (nodes[b, 1] - nodes[a, 1])
-            out_nodes[n_nodes, 2] = levels[s]
-            where[n_nodes] = 2 * s + 1
-            out_arcs[n_arcs] = np.array([last, n_nodes, left, right])
-            n_arcs += 1
-            last = n_nodes
-            n_nodes += 1
-        out_arcs[n_arcs] = np.array([last, b, left, right])
-        n_arcs += 1
-    return out_nodes[:n_nodes], where[:n_nodes], out_arcs[:n_arcs]
-
-
-@njit(cache=True, nogil=True)
-def _rise_at(t, levels, top, heights):
-    """Return the section's height (0..1) at time ``t``; ``heights`` has one entry more than levels plus the eave's."""
-    low, z0 = 0.0, heights[0]
-    for k in range(len(levels)):
-        if t <= levels[k]:
-            return z0 + (heights[k + 1] - z0) * (t - low) / (levels[k] - low)
-        low, z0 = levels[k], heights[k + 1]
-    return z0 + (heights[-1] - z0) * min(1.0, (t - low) / (top - low))
-
-
-@njit(cache=True, nogil=True)
-def _both_sides(after, arcs):
-    """Return tail, head and face of the half-edges: the outline's own, and both sides of each arc."""
-    n, k = len(after), len(arcs)
-    tail, head, face = np.empty(n + 2 * k, np.int64), np.empty(n + 2 * k, np.int64), np.empty(n + 2 * k, np.int64)
-    for i in range(n):
-        tail[i], head[i], face[i] = i, after[i], i
-    for q in range(k):
-        a, b, left, right = arcs[q]
-        tail[n + 2 * q], head[n + 2 * q], face[n + 2 * q] = a, b, left
-        tail[n + 2 * q + 1], head[n + 2 * q + 1], face[n + 2 * q + 1] = b, a, right
-    return tail, head, face
-
-
-@njit(cache=True, nogil=True)
-def faces_over(xy, ring_offsets, section, shift):
-    """
-    Return the roof faces of one polygon over its skeleton, cut at the section's breaks.
-
-    Returns nodes (m, 3) (x, y, height 0..1), the next vertex of each, face corners (node numbers), face offsets, the largest
-    inset, and whether the faces tile the polygon, one loop an edge before the cut.
-    """
-    n = len(xy)
-    after, direction, _ = edge_lines(xy, ring_offsets)
-    speed = np.ones(n)
-    for i in range(n):
-        speed[i] += shift * ((i * 7919) % 101 - 50.0) / 50.0
-    if n > MAX_EDGES:
-        return np.empty((0, 3)), after, np.empty(0, np.int64), np.zeros(1, np.int64), 0.0, False
-    got = _over_skeleton(xy, ring_offsets, (after, direction, speed), section, MEET_M[0])
-    for k in range(1, len(MEET_M)):
-        if got[-1] or n > MAX_EDGES // 4:
-            break
-        got = _over_skeleton(xy, ring_offsets, (after, direction, speed), section, MEET_M[k])
-    return got
-
-
-@njit(cache=True, nogil=True)
-def _merged(nodes, arcs, eps):
-    """Make nodes that an arc of no length joins one (events told apart by rounding alone); return nodes and arcs."""
-    same = np.arange(len(nodes))
-    for q in range(len(arcs)):
-        a, b = arcs[q, 0], arcs[q, 1]
-        if abs(nodes[a, 0] - nodes[b, 0]) <= eps and abs(nodes[a, 1] - nodes[b, 1]) <= eps:
-            while same[a] != a:
-                a = same[a]
-            while same[b] != b:
-                b = same[b]
-            same[max(a, b)] = min(a, b)
-    for k in range(len(same)):  # roots have the smaller number, so theirs is final
-        same[k] = same[same[k]]
-    number, kept = np.empty(len(same), np.int64), 0
-    for k in range(len(same)):
-        if same[k] == k:
-            number[k] = kept
-            nodes[kept] = nodes[k]
-            kept += 1
-    out = np.empty_like(arcs)
-    count = 0
-    for q in range(len(arcs)):
-        a, b = number[same[arcs[q, 0]]], number[same[arcs[q, 1]]]
-        if a != b:
-            out[count, 0], out[count, 1], out[count, 2], out[count, 3] = a, b, arcs[q, 2], arcs[q, 3]
-            count += 1
-    return nodes[:kept], out[:count]
-
-
-@njit(cache=True, nogil=True)
-def _over_skeleton(xy, ring_offsets, edges, section, eps):
-    """Return what ``faces_over`` does, for one distance within which wavefront vertices meet."""
     breaks, heights = section
-    after, direction, speed = edges
-    none = np.empty(0, np.int64)
-    nodes, arcs, ok = skeleton(xy, ring_offsets, speed, eps)
-    top = nodes[:, 2].max()
-    if not ok or top <= 0.0:
-        return nodes, after, none, np.zeros(1, np.int64), top, False
-    nodes, arcs = _merged(nodes, arcs, min(eps, 1e-6))
-    levels = breaks[1:-1] * top
-    where = np.zeros(len(nodes), np.int64)
-    if len(levels):
-        nodes, where, arcs = _levels(nodes, arcs, levels, eps)
-    tail, head, face = _both_sides(after, arcs)
-    order, offsets, ok = walk(nodes[:, :2], tail, head, face, len(tail))
+    n = len(xy)
+    first = speeds[:1].copy()  # walls that stand still at first, and move at last, count as moving for the reach
+    for i in range(n):
+        if first[0, i] == 0.0:
+            first[0, i] = speeds[-1, i]
+    nodes, tail, face, offsets, order, top, ok = faces_of(xy, own, first, np.empty(0), False)
+    reach = top - growth
+    ok = ok and reach > 0.0
+    if ok and len(breaks) > 2:
+        times = growth + breaks[1:-1] * reach
+        nodes, tail, face, offsets, order, top, ok = faces_of(xy, own, speeds, times, form[0] > 0)
     if ok:
-        ok = _whole(nodes, tail, face, order, offsets, xy, ring_offsets)
-    if not ok:
-        return nodes, after, none, np.zeros(1, np.int64), top, False
-    if len(levels):
-        corners, face_offsets, ok = _cut_faces(nodes, where, (tail, face), (order, offsets), direction, len(levels))
-    else:
-        corners, face_offsets = tail[order], offsets
-    for i in range(len(nodes)):
-        nodes[i, 2] = _rise_at(nodes[i, 2], levels, top, heights)
-    return nodes, after, corners, face_offsets, top, ok
+        final = height_at((top - growth) / reach, breaks, heights)
+        for i in range(len(nodes)):
+            nodes[i, 2] = height_at((nodes[i, 2] - growth) / reach, breaks, heights) / final
+    return nodes, tail, face, offsets, order, top - growth, ok
 
 
-@njit(cache=True, nogil=True)
-def _whole(nodes, tail, face, order, offsets, xy, ring_offsets):
-    """Say whether the loops are one a face, all counter-clockwise, and tile the polygon."""
-    if len(offsets) - 1 != len(xy):
-        return False
-    areas = loop_areas(nodes[:, :2], tail, order, offsets)
-    seen = np.zeros(len(xy), np.bool_)
-    for q in range(len(areas)):
-        if areas[q] <= 0.0 or seen[face[order[offsets[q]]]]:
-            return False
-        seen[face[order[offsets[q]]]] = True
-    whole = 0.0
-    for r in range(len(ring_offsets) - 1):
-        whole += ring_area(xy, ring_offsets[r], ring_offsets[r + 1])
-    return abs(areas.sum() - whole) <= TILING_AREA_REL * whole + 1e-12
+@njit(cache=True, nogil=True, error_model="numpy")
+def _upright(nodes, tail, loop, i, xy, j):
+    """Return the top edge of wall ``i`` to ``j`` from its upright face; empty when the face reaches beyond the wall."""
+    m = len(loop)
+    chain = np.empty(m, np.int64)
+    dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
+    length2 = dx * dx + dy * dy
+    start = -1
+    for k in range(m):
+        if tail[loop[k]] == j and tail[loop[k - 1]] == i:
+            start = k
+        s = (nodes[tail[loop[k]], 0] - xy[i, 0]) * dx + (nodes[tail[loop[k]], 1] - xy[i, 1]) * dy
+        if s < -1e-9 * length2 or s > (1.0 + 1e-9) * length2:
+            return chain[:0]
+    if start < 0:
+        return chain[:0]
+    for k in range(m):  # the loop runs from j back to i over the top; the wall's edge from i to j
+        chain[m - 1 - k] = tail[loop[(start + k) % m]]
+    return chain
 
 
-@njit(cache=True, nogil=True)
-def _cut_faces(nodes, where, sides, loops, direction, n_levels):
-    """Cut every face along the levels; returns corners, face offsets, and whether all closed."""
-    (tail, face), (order, offsets) = sides, loops
-    size = 3 * len(order) + 8
-    corners = np.empty(size, np.int64)
-    face_offsets = np.zeros(size, np.int64)
-    count, used = 0, 0
-    for q in range(len(offsets) - 1):
-        loop = order[offsets[q] : offsets[q + 1]]
-        e = face[loop[0]]
-        m = len(loop)
-        along, starts = np.empty(2 * m, np.int64), 2 * np.arange(m + 1)
-        local, low = np.empty((m, 2)), np.empty(m, np.int64)
-        for k in range(m):
-            local[k] = nodes[tail[loop[k]], :2]
-            low[k] = where[tail[loop[k]]]
-            along[2 * k], along[2 * k + 1] = k, (k + 1) % m
-        axis = np.array([-direction[e, 1], direction[e, 0]])
-        t2, h2, s2, _, m2, closed = half_edges(local, low, along, starts, axis, n_levels)
-        if not closed:
-            return corners[:0], face_offsets[:1], False
-        order2, offsets2, good = walk(local, t2, h2, s2, m2)
-        if not good:
-            return corners[:0], face_offsets[:1], False
-        areas = loop_areas(local, t2, order2, offsets2)
-        for p in range(len(offsets2) - 1):
-            if areas[p] <= 0.0 or count + 1 >= size or used + offsets2[p + 1] - offsets2[p] >= size:
-                return corners[:0], face_offsets[:1], False
-            for k in order2[offsets2[p] : offsets2[p + 1]]:
-                corners[used] = tail[loop[t2[k]]]
-                used += 1
-            count += 1
-            face_offsets[count] = used
-    return corners[:used], face_offsets[: count + 1], True
+@njit(cache=True, nogil=True, error_model="numpy")
+def _around_apex(xy, section, back, growth):
+    """Return what ``revolve.stack`` does, its section run on over what reaches beyond the walls."""
+    nodes, corners, faces, wall, reach, ok = stack(xy, section, back)
+    if not ok or growth <= 0.0 or growth >= reach:
+        return nodes, corners, faces, wall, reach, ok and growth <= 0.0
+    breaks, heights = section
+    share = growth / reach
+    wider, lower = np.empty(len(breaks)), heights.copy()
+    for k in range(len(breaks)):
+        wider[k] = share + breaks[k] * (1.0 - share)
+    lower[0] = height_at(-share / (1.0 - share), breaks, heights)
+    wider[0] = 0.0
+    nodes, corners, faces, wall, reach, ok = stack(xy, (wider, lower), back)
+    return nodes, corners, faces, wall, reach - growth, ok
 
 
-@njit(cache=True, nogil=True)
-def _grown(array, need):
-    if need <= len(array):
-        return array
-    out = np.empty(max(need, 2 * len(array)), array.dtype)
-    out[: len(array)] = array
-    return out
-
-
-@njit(cache=True, nogil=True)
-def inset_faces(outlines, section, sections, apex, shift):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drawn(xy, own, form, section, strips, axis, is_compact, growth, shift):
     """
-    Roof many polygons over their skeletons.
+    Draw one polygon.
 
-    ``outlines`` are coordinates, ring offsets and polygon offsets; ``sections`` breaks (0 at the outline, 1 where the inset
-    ends), heights (0..1) and offsets of the distinct sections, ``section[p]`` the one of each polygon; where ``apex[p]``, a
-    polygon whose middle sees all of it gets copies stacked towards an apex instead; ``shift[p]`` makes edges run unevenly
-    by that share, to part events that cannot be told apart. Returns points (x, y, height 0..1), corners, face offsets,
-    faces a polygon, chains, chain offsets, whether each polygon came out whole, and its largest inset.
+    Returns nodes, tails, loop offsets and order; for each loop the one it belongs to (itself, or the outline around a hole; a
+    loop of -2 has gone into a wall) and whether it is upright; the top edges of upright walls, where each starts, and the
+    wall of each; the reach; and whether all is well.
+    """
+    after, direction, _ = edge_lines(xy, own)
+    n = len(xy)
+    no_walls = (np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int64))
+    if form[3] > 0 and len(own) == 2:
+        back = back_wall(xy, (after, direction), axis, n) if form[3] == BACK else -1
+        nodes, corners, offsets, wall, reach, ok = _around_apex(xy, section, back, growth)
+        if ok:
+            walls = (wall, np.array([0, len(wall)]), np.array([back])) if back >= 0 else no_walls
+            none = np.zeros(len(offsets) - 1, np.uint8)
+            return nodes, corners, offsets, np.arange(len(corners)), np.arange(len(none)), none, walls, reach, True
+    if n > MAX_EDGES:
+        zero, none = np.zeros(1, np.int64), np.empty(0, np.int64)
+        return np.empty((0, 3)), none, zero, none, none, np.empty(0, np.uint8), no_walls, 0.0, False
+    speeds = _speeds(xy, own, form, strips, axis, is_compact, shift)
+    nodes, tail, face, offsets, order, reach, ok = roof_faces(xy, own, form, section, speeds, growth)
+    upright = np.zeros(len(offsets) - 1, np.uint8)
+    owner = np.arange(len(offsets) - 1)
+    if not ok:
+        return nodes, tail, offsets, order, owner, upright, no_walls, reach, False
+    cap_face = n * (len(speeds) - form[0])
+    if len(face) and face.max() >= cap_face:
+        owner = owners(nodes[:, :2], tail, face, order, offsets, loop_areas(nodes[:, :2], tail, order, offsets))
+    tops, top_offsets, top_wall = np.empty(len(order), np.int64), np.zeros(n + 1, np.int64), np.empty(n, np.int64)
+    used, count = 0, 0
+    for o in range(len(owner)):
+        e = face[order[offsets[o]]]
+        if e >= cap_face or speeds[e // n, e % n] != 0.0:
+            continue
+        upright[o] = 1
+        if e < n:
+            top = _upright(nodes, tail, order[offsets[o] : offsets[o + 1]], e, xy, after[e])
+            if len(top):
+                tops[used : used + len(top)] = top
+                used += len(top)
+                top_wall[count] = e
+                count += 1
+                top_offsets[count] = used
+                owner[o] = -2
+    walls = (tops[:used], top_offsets[: count + 1], top_wall[:count])
+    return nodes, tail, offsets, order, owner, upright, walls, reach, len(owner) > 0 and (owner != -1).all()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_faces(drawn, n_points, out, counts):
+    """Write one polygon's faces, each outline before its holes; return the new counts of corners, rings, faces."""
+    tail, offsets, order, owner, upright = drawn
+    corners, rings, faces, riser = out
+    n_corners, n_rings, n_faces = counts
+    holes = False
+    for o in range(len(owner)):
+        holes = holes or (owner[o] >= 0 and owner[o] != o)
+    for o in range(len(owner)):
+        if owner[o] != o:
+            continue
+        for q in range(len(owner) if holes else 1):
+            k = (o + q) % len(owner)
+            if owner[k] != o:
+                continue
+            for h in order[offsets[k] : offsets[k + 1]]:
+                corners[n_corners] = n_points + tail[h]
+                n_corners += 1
+            n_rings += 1
+            rings[n_rings] = n_corners
+        riser[n_faces] = upright[o]
+        n_faces += 1
+        faces[n_faces] = n_rings
+    return n_corners, n_rings, n_faces
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_chains(after, walls, n_points, chain, chain_offsets, n_chain):
+    """Write the top edge of every wall; ``chain_offsets`` is the polygon's own part. Returns the new count."""
+    tops, top_offsets, top_wall = walls
+    which = np.full(len(after), -1, np.int64)
+    for k in range(len(top_wall)):
+        which[top_wall[k]] = k
+    for i in range(len(after)):
+        k = which[i]
+        if k >= 0:
+            for q in range(top_offsets[k], top_offsets[k + 1]):
+                chain[n_chain] = n_points + tops[q]
+                n_chain += 1
+        else:
+            chain[n_chain], chain[n_chain + 1] = n_points + i, n_points + after[i]
+            n_chain += 2
+        chain_offsets[i + 1] = n_chain
+    return n_chain
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def inset_surfaces(outlines, forms, sections, task):
+    """
+    Roof many polygons.
+
+    ``outlines`` are coordinates, ring offsets and polygon offsets. ``forms`` (s, 4) says of each distinct form: stops at a
+    level top; walls alike, with gable ends, or with an upright back (0, 1, 2); one of the ends differs; apex. ``sections``
+    are breaks, heights, section offsets, and the speeds of ends, high walls and the one end in each strip (those of section s
+    start at its offset less s). ``task`` is, a polygon each: form, cross direction, whether it is compact, growth, shift. Returns the
+    arrays of ``RoofSurfaces`` in their order, with heights 0..1, and the reach of each polygon.
     """
     coords, ring_offsets, polygon_offsets = outlines
-    breaks, heights, section_offsets = sections
+    breaks, heights, section_offsets, ends, backs, ones = sections
+    form, axes, is_compact, growth, shift = task
     n_poly, n = len(polygon_offsets) - 1, len(coords)
     points = np.empty((3 * n + 16, 3))
-    corners = np.empty(6 * n + 16, np.int64)
-    faces = np.zeros(2 * n + 16, np.int64)
+    corners, chain = np.empty(6 * n + 16, np.int64), np.empty(3 * n + 16, np.int64)
+    rings, faces = np.zeros(2 * n + 16, np.int64), np.zeros(2 * n + 16, np.int64)
+    riser = np.zeros(2 * n + 16, np.uint8)
     polygon_faces, reach, ok = np.zeros(n_poly + 1, np.int64), np.zeros(n_poly), np.zeros(n_poly, np.bool_)
-    chain, chain_offsets = np.empty(2 * n, np.int64), np.zeros(n + 1, np.int64)
-    n_points, n_corners, n_faces, n_chain = 0, 0, 0, 0
+    chain_offsets = np.zeros(n + 1, np.int64)
+    n_points, n_chain, counts = 0, 0, (0, 0, 0)
     for p in range(n_poly):
         r0, r1 = polygon_offsets[p], polygon_offsets[p + 1]
         v0, v1 = ring_offsets[r0], ring_offsets[r1]
-        s0, s1 = section_offsets[section[p]], section_offsets[section[p] + 1]
-        part = (breaks[s0:s1], heights[s0:s1])
-        stacked = apex[p] and r1 - r0 == 1
-        if stacked:
-            nodes, after, found, offsets, reach[p], ok[p] = stack(coords[v0:v1], part)
-        if not (stacked and ok[p]):
-            got = faces_over(coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, part, shift[p])
-            nodes, after, found, offsets, reach[p], ok[p] = got
+        xy, own, f = coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, form[p]
+        s0, s1 = section_offsets[f], section_offsets[f + 1]
+        section, k0, k1 = (breaks[s0:s1], heights[s0:s1]), s0 - f, s1 - f - 1
+        strips = (ends[k0:k1], backs[k0:k1], ones[k0:k1])
+        got = _drawn(xy, own, forms[f], section, strips, axes[p], is_compact[p], growth[p], shift[p])
+        nodes, tail, offsets, order, owner, upright, walls, reach[p], ok[p] = got
         if ok[p]:
-            if n_points + len(nodes) > len(points):
-                larger = np.empty((2 * (n_points + len(nodes)), 3))
-                larger[:n_points] = points[:n_points]
-                points = larger
-            corners = _grown(corners, n_corners + len(found))
-            faces = _grown(faces, n_faces + len(offsets) + 1)
+            points = grown_rows(points, n_points + len(nodes))
+            corners = grown(corners, counts[0] + len(order))
+            rings, faces = grown(rings, counts[1] + len(owner) + 2), grown(faces, counts[2] + len(owner) + 2)
+            riser = grown(riser, counts[2] + len(owner) + 2)
+            chain = grown(chain, n_chain + 2 * len(xy) + len(walls[0]))
             points[n_points : n_points + len(nodes)] = nodes
-            for k in range(len(found)):
-                corners[n_corners + k] = found[k] + n_points
-            for k in range(1, len(offsets)):
-                faces[n_faces + k] = offsets[k] + n_corners
-            for i in range(v1 - v0):
-                chain[n_chain], chain[n_chain + 1] = n_points + i, n_points + after[i]
-                n_chain += 2
-                chain_offsets[v0 + i + 1] = n_chain
+            counts = _write_faces(
+                (tail, offsets, order, owner, upright), n_points, (corners, rings, faces, riser), counts
+            )
+            after, _, _ = edge_lines(xy, own)
+            n_chain = _write_chains(after, walls, n_points, chain, chain_offsets[v0 : v1 + 1], n_chain)
             n_points += len(nodes)
-            n_corners += len(found)
-            n_faces += len(offsets) - 1
         else:
             chain_offsets[v0 + 1 : v1 + 1] = n_chain
-        polygon_faces[p + 1] = n_faces
+        polygon_faces[p + 1] = counts[2]
     return (
         points[:n_points].copy(),
-        corners[:n_corners].copy(),
-        faces[: n_faces + 1].copy(),
+        corners[: counts[0]].copy(),
+        rings[: counts[1] + 1].copy(),
+        faces[: counts[2] + 1].copy(),
         polygon_faces,
+        riser[: counts[2]].copy(),
         chain[:n_chain].copy(),
         chain_offsets,
         ok,

@@ -7,27 +7,10 @@ import numpy as np
 from numba import njit
 
 from citygen.arraytypes import Float64, Int64
+from citygen.geom.grow import grown, grown_rows
 from citygen.geom.strips import STEP_M, cut
 from citygen.model.rings import Rings
 from citygen.model.surfaces import RoofSurfaces
-
-
-@njit(cache=True, nogil=True)
-def _grow(array, need):
-    if need <= len(array):
-        return array
-    out = np.empty(max(need, 2 * len(array)), array.dtype)
-    out[: len(array)] = array
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _grow2(array, need):
-    if need <= len(array):
-        return array
-    out = np.empty((max(need, 2 * len(array)), array.shape[1]), array.dtype)
-    out[: len(array)] = array
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -139,12 +122,12 @@ def _sweep(outlines, axes, section, sections, rise, shift):
         nodes, where, z, along, starts, tail, head, strip, n_ring, m, order, offsets, owner, ok[p] = got
         if ok[p]:
             inner = m - n_ring
-            points = _grow2(points, n_points + 2 * len(nodes))
-            corners = _grow(corners, counts[0] + m + 2 * inner)
-            rings = _grow(rings, counts[1] + len(owner) + inner + 2)
-            faces = _grow(faces, counts[2] + len(owner) + inner + 2)
-            riser = _grow(riser, counts[2] + len(owner) + inner + 2)
-            chain = _grow(chain, n_chain + 2 * len(along) + 2)
+            points = grown_rows(points, n_points + 2 * len(nodes))
+            corners = grown(corners, counts[0] + m + 2 * inner)
+            rings = grown(rings, counts[1] + len(owner) + inner + 2)
+            faces = grown(faces, counts[2] + len(owner) + inner + 2)
+            riser = grown(riser, counts[2] + len(owner) + inner + 2)
+            chain = grown(chain, n_chain + 2 * len(along) + 2)
             pid, n_points = _write_points(nodes, z, points, n_points)
             out, first = (corners, rings, faces), counts[2]
             counts = _write_faces((order, offsets, owner), (tail, strip), where, pid, out, counts)

@@ -1,15 +1,15 @@
-"""One outline to roof faces around an apex: copies of it, shrunk towards its middle, stacked along a section."""
+"""One outline to roof faces around an apex: copies of it, shrunk towards a place, stacked along a section."""
 
 import numpy as np
 from numba import njit
 
 MIN_REACH_M = 0.05
-"""m. A middle nearer than this to the line of an edge would make that edge's plane too steep for a roof."""
+"""m. A place nearer than this to the line of an edge would make that edge's plane too steep for a roof."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def middle(ring):
-    """Return the centroid of an open counter-clockwise ring, and the least distance from it to the line of an edge."""
+    """Return the centroid of an open counter-clockwise ring."""
     area, cx, cy = 0.0, 0.0, 0.0
     x0, y0 = ring[0, 0], ring[0, 1]
     for i in range(1, len(ring) - 1):
@@ -19,30 +19,41 @@ def middle(ring):
         area += cross
         cx += cross * (ax + bx)
         cy += cross * (ay + by)
-    cx, cy = x0 + cx / (3.0 * area), y0 + cy / (3.0 * area)
+    return x0 + cx / (3.0 * area), y0 + cy / (3.0 * area)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _least_reach(ring, cx, cy, back):
+    """Return the least distance from a place to the line of an edge, the ``back`` one left out; negative: out of its sight."""
     least = np.inf
     j = len(ring) - 1
     for i in range(len(ring)):
         dx, dy = ring[i, 0] - ring[j, 0], ring[i, 1] - ring[j, 1]
-        least = min(least, (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy))
+        if j != back:
+            least = min(least, (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy))
         j = i
-    return cx, cy, least
+    return least
 
 
-@njit(cache=True, nogil=True)
-def stack(xy, section):
+@njit(cache=True, nogil=True, error_model="numpy")
+def stack(xy, section, back):
     """
-    Stack shrunken copies of one outline that its middle sees all of.
+    Stack shrunken copies of one outline towards its middle, or towards the middle of its edge ``back`` (-1: none).
 
-    ``xy`` (n, 2) is an open counter-clockwise ring, ``section`` its breaks from 0 (outline) to 1 (middle) and heights
-    0..1 at them. Returns nodes (m, 3), the next vertex of each of the outline's, face corners, face offsets, the least
-    distance from the middle to an edge, and whether the middle sees every edge.
+    ``xy`` (n, 2) is an open counter-clockwise ring, ``section`` its breaks from 0 (outline) to 1 (apex) and heights at them.
+    Returns nodes (m, 3), face corners, face offsets, the top edge of the back wall (nodes from its first vertex to its
+    second; empty without one), the least distance from the apex to an edge, and whether the apex sees every edge.
     """
     breaks, heights = section
     n, levels = len(xy), len(breaks) - 1
-    cx, cy, reach = middle(xy)
+    if back < 0:
+        cx, cy = middle(xy)
+    else:
+        other = (back + 1) % n
+        cx, cy = 0.5 * (xy[back, 0] + xy[other, 0]), 0.5 * (xy[back, 1] + xy[other, 1])
+    reach = _least_reach(xy, cx, cy, back)
     nodes, corners = np.empty((n * levels + 1, 3)), np.empty(n * (4 * levels - 1), np.int64)
-    faces, after = np.zeros(n * levels + 1, np.int64), np.empty(n, np.int64)
+    faces = np.zeros(n * levels + 1, np.int64)
     for k in range(levels):
         for i in range(n):
             nodes[k * n + i, 0] = xy[i, 0] + breaks[k] * (cx - xy[i, 0])
@@ -51,15 +62,22 @@ def stack(xy, section):
     nodes[n * levels, 0], nodes[n * levels, 1], nodes[n * levels, 2] = cx, cy, heights[levels]
     c, f = 0, 0
     for i in range(n):
-        after[i] = (i + 1) % n
+        after = (i + 1) % n
+        if i == back:
+            continue
         for k in range(levels):
-            corners[c], corners[c + 1] = k * n + i, k * n + after[i]
+            corners[c], corners[c + 1] = k * n + i, k * n + after
             if k + 1 < levels:
-                corners[c + 2], corners[c + 3] = (k + 1) * n + after[i], (k + 1) * n + i
+                corners[c + 2], corners[c + 3] = (k + 1) * n + after, (k + 1) * n + i
                 c += 4
             else:
                 corners[c + 2] = n * levels
                 c += 3
             f += 1
             faces[f] = c
-    return nodes, after, corners, faces, reach, reach > MIN_REACH_M
+    wall = np.empty(0 if back < 0 else 2 * levels + 1, np.int64)
+    for k in range(len(wall)):
+        wall[k] = k * n + back if k < levels else (2 * levels - k) * n + (back + 1) % n
+    if back >= 0:
+        wall[levels] = n * levels
+    return nodes, corners[:c], faces[: f + 1], wall, reach, reach > MIN_REACH_M

@@ -273,7 +273,7 @@ def loop_areas(nodes, tail, order, offsets):
 
 
 @njit(cache=True, nogil=True)
-def _owners(nodes, tail, strip, order, offsets, areas):
+def owners(nodes, tail, strip, order, offsets, areas):
     """Return the outline loop that each loop belongs to: itself, or the smallest outline of its strip around a hole; -1."""
     owner = np.empty(len(areas), np.int64)
     for q in range(len(areas)):
@@ -332,7 +332,7 @@ def cut(xy, ring_offsets, axis, section, rise, shift):
         if ok:
             order, offsets = _simple(order, offsets, tail, len(nodes))
         areas = loop_areas(nodes, tail, order, offsets)
-        owner = _owners(nodes, tail, strip, order, offsets, areas)
+        owner = owners(nodes, tail, strip, order, offsets, areas)
         whole = 0.0
         for r in range(len(ring_offsets) - 1):
             whole += ring_area(xy, ring_offsets[r], ring_offsets[r + 1])

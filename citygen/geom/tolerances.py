@@ -41,3 +41,6 @@ MAX_AREA_M2 = 25e6
 
 TILING_AREA_REL = 1e-9
 """Relative. Roof faces, projected, tile the outline to this share of its area."""
+
+MEET_M = (1e-6, 1e-4, 1e-8, 1e-5, 1e-3)
+"""m. Within which wavefront vertices meet; the first that gives faces that tile the outline is taken."""

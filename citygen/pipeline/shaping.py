@@ -11,7 +11,7 @@ from citygen.geom.tolerances import PERTURB_M
 from citygen.model.meshes import Meshes, concatenate, take
 from citygen.model.rings import take as take_rings
 from citygen.outcome import Finding, reason
-from citygen.roofs.draw import draw
+from citygen.roofs.draw import RoofTask, draw
 from citygen.roofs.plan import RoofPlan
 from citygen.solids.certify import certify
 from citygen.solids.extrude import extrude
@@ -101,7 +101,9 @@ def _attempt(
     good_index: list[Int64] = []
     parts: list[Meshes] = []
     good = np.zeros(len(index), dtype=bool)
-    for chosen, surfaces in draw(rings, plan.shapes, shape, (variant, plan.axes[index], rise, shifts)):
+    for chosen, surfaces in draw(
+        RoofTask(rings, plan.shapes, shape, variant, plan.axes[index], rise, shifts, np.zeros(len(index)))
+    ):
         sub = rings if len(chosen) == len(index) else take_rings(rings, chosen)
         origins = footprints.origins[row[chosen]]
         meshes = extrude(sub, surfaces, plan.base_z[row[chosen]], eave[chosen], (row[chosen], origins))

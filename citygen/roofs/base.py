@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from citygen.arraytypes import Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64
 from citygen.model.rings import Rings
 from citygen.model.surfaces import RoofSurfaces
 from citygen.params import Param
@@ -15,8 +13,35 @@ Section = tuple[Float64, Float64, Float64]
 """``breaks`` (k + 1,) from 0 to 1 across the roof, down-slope last; ``left``, ``right`` (k,) heights 0..1 at each strip's ends."""
 
 
-def _one(span_m: Float64) -> Float64:
-    return np.ones_like(span_m)
+@dataclass(frozen=True, slots=True)
+class Inset:
+    """
+    A roof that rises inwards from its walls, as data.
+
+    Attributes
+    ----------
+    breaks : tuple of float
+        Shares of the inset, from 0 at the wall; k + 1 for k strips. 1 is the inset of all walls but the gable ends; the last
+        may lie beyond where some walls start late.
+    heights : tuple of float
+        Heights at the breaks, 0 to 1.
+    ends : tuple of float
+        How fast the gable ends move inwards in each strip, against 1 of the other walls: 0 is upright. Empty: there are none,
+        all walls are alike.
+    backs : tuple of float
+        The same for the walls on the up-slope side; empty: like the others.
+    one_end : tuple of float
+        The same for one of the gable ends, the one to the left when looking down-slope; empty: like the others.
+    is_capped : bool
+        What the last strip encloses is one level face.
+    """
+
+    breaks: tuple[float, ...]
+    heights: tuple[float, ...]
+    ends: tuple[float, ...] = ()
+    backs: tuple[float, ...] = ()
+    one_end: tuple[float, ...] = ()
+    is_capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +59,46 @@ class RoofShape:
         One sentence for the catalogue.
     pitch : Param
         Slope in degrees where nothing is given, and its bounds.
-    section : callable
+    section : callable, optional
         ``section(variant)`` gives the section across the roof (``profile`` family).
+    inset : callable, optional
+        ``inset(variant)`` gives the section from the walls inwards. A shape of the ``profile`` family that has one is drawn by
+        it, along its wings, over outlines that are not compact (L, T, U, H, courtyards).
     run : float
-        Share of the family's reach over which the pitch is measured: of the span across (of one tooth, for variants above
-        1) for profiles, of the way from the wall to the innermost place for the others.
-    variant : callable
-        ``variant(span_m)`` gives a whole number a polygon (a sawtooth's teeth); 1 for most.
+        Share of a section's span over which the pitch is measured (of one tooth, for variants above 1).
+    variant : callable, optional
+        ``variant(span_m)`` gives a whole number a polygon, which ``section`` takes: a sawtooth's teeth.
+    segments : Param, optional
+        For curved shapes: planes that a quarter turn is made of; the ``variant`` of section and inset.
+    apex : str
+        'middle' or 'back': where a shape of the ``revolved`` family has its top; '' for the rest.
+    params : tuple of Param
+        Its further numbers, for the catalogue.
+    is_curved : bool
+        True when its planes stand for a curved surface.
     is_flat : bool
         True when the roof has no rise whatever is asked.
     slopes_one_way : bool
         True when the two long sides differ, so the direction's sign matters.
+    simpler : str
+        The shape that stands in where this one cannot be drawn, before a flat one does.
     """
 
     name: str
     family: str
     text: str
     pitch: Param
-    section: Callable[[int], Section]
-    run: float
-    variant: Callable[[Float64], Float64] = _one
+    section: Callable[[int], Section] | None = None
+    inset: Callable[[int], Inset] | None = None
+    run: float = 1.0
+    variant: Callable[[Float64], Float64] | None = None
+    segments: Param | None = None
+    apex: str = ""
+    params: tuple[Param, ...] = ()
+    is_curved: bool = False
     is_flat: bool = False
     slopes_one_way: bool = False
+    simpler: str = "flat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +122,10 @@ class FamilyTask:
         Metres from eave to top.
     shift : (p,) float64
         Perturbation in metres: 0 at first, then more with each try.
+    compact : (p,) bool
+        Which polygons take one ridge (``geom.walls.compact``).
+    grown : (p,) float64
+        Metres by which the polygons reach beyond the walls. Heights count from the eave at the wall: they are negative beyond.
     """
 
     rings: Rings
@@ -88,6 +135,8 @@ class FamilyTask:
     axes: Float64
     rise: Float64
     shift: Float64
+    compact: Bool
+    grown: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +149,8 @@ class Family:
     draw : callable
         ``draw(task)`` gives the surfaces of all polygons, in the task's order.
     reach : callable
-        ``reach(task)`` gives the horizontal way over which each polygon's roof rises, metres; rise and shift are not read.
+        ``reach(task)`` gives the horizontal way over which each polygon's roof rises, metres: the span across for profiles,
+        the way from the wall to the innermost place for the others; rise and shift are not read.
     """
 
     draw: Callable[[FamilyTask], RoofSurfaces]

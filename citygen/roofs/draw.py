@@ -1,22 +1,26 @@
 """Planned polygons to roof surfaces, each by the family of its shape."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64
+from citygen.geom.walls import compact
 from citygen.model.rings import Rings, take
 from citygen.model.surfaces import RoofSurfaces
 from citygen.roofs.base import FAMILIES, Family, FamilyTask, RoofShape
 
+_WINGED = "skeleton"
+"""Draws ridged shapes over outlines that are not compact: along the wings."""
 
-def draw(
-    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, numbers: tuple[Int64, Float64, Float64, Float64]
-) -> list[tuple[Int64, RoofSurfaces]]:
+
+@dataclass(frozen=True, slots=True)
+class RoofTask:
     """
-    Draw the roofs of polygons.
+    Polygons to roof.
 
-    Parameters
+    Attributes
     ----------
     rings : Rings
         p polygons, local plan coordinates.
@@ -24,20 +28,44 @@ def draw(
         The distinct shapes.
     shape : (p,) int64
         Which of them each polygon takes.
-    numbers : ((p,) int64, (p, 2), (p,), (p,) float64)
-        Variant, cross direction, rise and perturbation (m) of each polygon.
+    variant : (p,) int64
+        Its variant of it.
+    axes : (p, 2) float64
+        Cross directions.
+    rise, shift, grown : (p,) float64
+        Rise, perturbation, and reach beyond the walls, metres.
+    """
+
+    rings: Rings
+    shapes: tuple[RoofShape, ...]
+    shape: Int64
+    variant: Int64
+    axes: Float64
+    rise: Float64
+    shift: Float64
+    grown: Float64
+
+
+def draw(task: RoofTask) -> list[tuple[Int64, RoofSurfaces]]:
+    """
+    Draw the roofs of polygons.
+
+    Parameters
+    ----------
+    task : RoofTask
+        What to draw.
 
     Returns
     -------
     list of ((k,) int64, RoofSurfaces)
         For each family: its polygons, and their surfaces in that order.
     """
-    return [(index, family.draw(task)) for index, family, task in _by_family(rings, shapes, shape, numbers)]
+    return [(index, family.draw(part)) for index, _, family, part in _by_family(task)]
 
 
-def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64) -> Float64:
+def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64) -> tuple[Float64, Int64]:
     """
-    Measure the horizontal way over which each polygon's roof rises.
+    Measure the horizontal way over which each polygon's roof rises, and choose variants.
 
     Parameters
     ----------
@@ -52,25 +80,54 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
 
     Returns
     -------
-    (p,) float64
-        Metres; its family says from where to where.
+    run : (p,) float64
+        Metres: the rise is this times the slope.
+    variant : (p,) int64
+        Of the shape.
     """
-    out = np.zeros(len(rings))
+    run, variant = np.zeros(len(rings)), np.ones(len(rings), dtype=np.int64)
+    for k, each in enumerate(shapes):
+        if each.segments is not None:
+            variant[shape == k] = int(each.segments.default)
     still = np.zeros(len(rings))
-    numbers = (np.ones(len(rings), dtype=np.int64), axes, still, still)
-    for index, family, task in _by_family(rings, shapes, shape, numbers):
-        out[index] = family.reach(task)
-    return out
+    task = RoofTask(rings, shapes, shape, variant, axes, still, still, still)
+    for index, name, family, part in _by_family(task):
+        run[index] = family.reach(part)
+        if name == _WINGED:
+            continue
+        for k, each in enumerate(shapes):
+            mine = index[shape[index] == k]
+            if each.variant is not None:
+                variant[mine] = each.variant(run[mine]).astype(np.int64)
+                run[mine] /= variant[mine]
+            run[mine] *= each.run
+    return run, variant
 
 
-def _by_family(
-    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, numbers: tuple[Int64, Float64, Float64, Float64]
-) -> Iterator[tuple[Int64, Family, FamilyTask]]:
+def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]]:
     """Yield each family that polygons ask for, with those polygons and the task that they make."""
-    variant, axes, rise, shift = numbers
-    for family in sorted({s.family for s in shapes}):
-        index = np.flatnonzero(np.array([s.family == family for s in shapes])[shape])
+    names = sorted({s.family for s in task.shapes} | {_WINGED})
+    own = np.array([names.index(s.family) for s in task.shapes])[task.shape]
+    may_wing = np.array([s.family == "profile" and s.inset is not None for s in task.shapes])[task.shape]
+    is_compact: Bool = np.ones(len(task.rings), dtype=bool)
+    looked = np.flatnonzero(may_wing | (own == names.index(_WINGED)))
+    if len(looked):
+        mine = task.rings if len(looked) == len(task.rings) else take(task.rings, looked)
+        is_compact[looked] = compact(mine.coords, mine.ring_offsets, mine.polygon_offsets)
+    own[may_wing & ~is_compact] = names.index(_WINGED)
+    for f, name in enumerate(names):
+        index = np.flatnonzero(own == f)
         if len(index):
-            mine = rings if len(index) == len(rings) else take(rings, index)
-            task = FamilyTask(mine, shapes, shape[index], variant[index], axes[index], rise[index], shift[index])
-            yield index, FAMILIES[family], task
+            mine = task.rings if len(index) == len(task.rings) else take(task.rings, index)
+            part = FamilyTask(
+                mine,
+                task.shapes,
+                task.shape[index],
+                task.variant[index],
+                task.axes[index],
+                task.rise[index],
+                task.shift[index],
+                is_compact[index],
+                task.grown[index],
+            )
+            yield index, name, FAMILIES[name], part

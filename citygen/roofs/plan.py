@@ -104,12 +104,7 @@ def plan_roofs(
     axes = _cross_directions(
         attributes, rings, polygon_row, north_deg, np.array([s.slopes_one_way for s in shapes])[shape]
     )
-    reach = measure(rings, shapes, shape[polygon_row], axes)
-    variant = np.ones(len(rings), dtype=np.int64)
-    for k, each in enumerate(shapes):
-        mine = shape[polygon_row] == k
-        variant[mine] = each.variant(reach[mine]).astype(np.int64)
-    run = np.array([s.run for s in shapes])[shape][polygon_row] * reach / variant
+    run, variant = measure(rings, shapes, shape[polygon_row], axes)
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)

@@ -1,45 +1,77 @@
 """
-Roofs that rise inwards from every edge: over the straight skeleton (hipped, mansard), or around an apex (pyramidal, dome).
+Roofs that rise inwards from every wall: over the straight skeleton (hipped, mansard), or around an apex (pyramidal, dome).
 
-Both take any outline with holes: a shape with an apex whose middle does not see all of the outline rises over its skeleton.
+Both take any outline with holes: a shape with an apex that does not see all of the outline rises over its skeleton. Ridged
+shapes (gabled, gambrel) come here for outlines with wings: their gable ends stand still while the other walls move.
 """
 
 import numpy as np
 
-from citygen.arraytypes import AnyArray, Bool, Float64, Int64
-from citygen.geom.inset import inset_faces
+from citygen.arraytypes import AnyArray, Float64, Int64
+from citygen.geom.inset import BACK, MIDDLE, inset_surfaces
 from citygen.model.surfaces import RoofSurfaces
-from citygen.roofs.base import FAMILIES, Family, FamilyTask
+from citygen.roofs.base import FAMILIES, Family, FamilyTask, Inset, RoofShape
+
+_APEX = {"": 0, "middle": MIDDLE, "back": BACK}
 
 
-def _packed(task: FamilyTask) -> tuple[Int64, tuple[Float64, Float64, Int64]]:
+def _packed(task: FamilyTask) -> tuple[Int64, Int64, tuple[AnyArray, ...]]:
     """
-    Pack the sections of a task's shapes, which do not jump.
+    Pack the insets of a task's shapes and variants.
 
     Parameters
     ----------
     task : FamilyTask
-        Any.
+        Any of this family.
 
     Returns
     -------
-    section : (p,) int64
-        Each polygon's section.
+    form : (p,) int64
+        Each polygon's form and section.
+    forms : (s, 4) int64
+        As ``inset_surfaces`` takes them.
     sections : tuple
-        Breaks, heights at them, and where each section starts.
+        Breaks, heights at them, where each section starts, speeds of ends, of high walls and of the one end.
     """
-    found = [shape.section(1) for shape in task.shapes]
-    sizes = [len(breaks) for breaks, _, _ in found]
-    breaks = np.concatenate([breaks for breaks, _, _ in found])
-    heights = np.concatenate([np.append(left[:1], right) for _, left, right in found])
-    return task.shape, (breaks, heights, np.cumsum([0, *sizes], dtype=np.int64))
+    pairs, form = np.unique(np.stack([task.shape, task.variant], axis=1), axis=0, return_inverse=True)
+    shapes = [task.shapes[s] for s, _ in pairs.tolist()]
+    insets = [_inset(shape, int(v)) for shape, (_, v) in zip(shapes, pairs.tolist(), strict=True)]
+    walls = [2 if shape.apex == "back" else int(bool(i.ends)) for shape, i in zip(shapes, insets, strict=True)]
+    forms = np.array(
+        [
+            (i.is_capped, wall, bool(i.one_end), _APEX[shape.apex])
+            for shape, wall, i in zip(shapes, walls, insets, strict=True)
+        ],
+        dtype=np.int64,
+    )
+    even = [(1.0,) * (len(i.breaks) - 1) for i in insets]
+    still = [tuple(0.0 for _ in each) for each in even]
+    ends = [i.ends or (still[k] if walls[k] == 2 else even[k]) for k, i in enumerate(insets)]
+    backs = [i.backs or even[k] for k, i in enumerate(insets)]
+    ones = [i.one_end or even[k] for k, i in enumerate(insets)]
+    offsets = np.cumsum([0, *(len(i.breaks) for i in insets)], dtype=np.int64)
+    columns = (
+        [i.breaks for i in insets],
+        [i.heights for i in insets],
+        ends,
+        backs,
+        ones,
+    )
+    breaks, heights, *speeds = (np.concatenate(c).astype(np.float64) for c in columns)
+    return form.reshape(-1).astype(np.int64), forms, (breaks, heights, offsets, *speeds)
 
 
-def _faces(task: FamilyTask) -> tuple[AnyArray, ...]:
-    section, sections = _packed(task)
+def _inset(shape: RoofShape, variant: int) -> Inset:
+    if shape.inset is None:
+        raise ValueError(f"roof shape {shape.name!r} has no inset, which the skeleton family draws")
+    return shape.inset(variant)
+
+
+def _surfaces(task: FamilyTask) -> tuple[AnyArray, ...]:
+    form, forms, sections = _packed(task)
     outlines = (task.rings.coords, task.rings.ring_offsets, task.rings.polygon_offsets)
-    apex = np.array([shape.family == "revolved" for shape in task.shapes])[task.shape]
-    found: tuple[AnyArray, ...] = inset_faces(outlines, section, sections, apex, task.shift)
+    how = (form, np.ascontiguousarray(task.axes), task.compact, task.grown, task.shift)
+    found: tuple[AnyArray, ...] = inset_surfaces(outlines, forms, sections, how)
     return found
 
 
@@ -50,50 +82,27 @@ def draw(task: FamilyTask) -> RoofSurfaces:
     Parameters
     ----------
     task : FamilyTask
-        Shapes whose sections do not jump.
+        Shapes with an inset.
 
     Returns
     -------
     RoofSurfaces
         In the task's order.
     """
-    points, corners, faces, polygon_faces, chain, chain_offsets, ok, _ = _faces(task)
-    return _lifted(task, (points, corners, faces, polygon_faces, chain, chain_offsets), ok)
-
-
-def _lifted(task: FamilyTask, arrays: tuple[AnyArray, ...], ok: Bool) -> RoofSurfaces:
-    """
-    Scale unit heights to each polygon's rise and wrap the arrays.
-
-    Parameters
-    ----------
-    task : FamilyTask
-        For the rises.
-    arrays : tuple
-        Points with heights 0..1, corners, face offsets, faces a polygon, chains, chain offsets; no face has holes.
-    ok : (p,) bool
-        Which polygons came out.
-
-    Returns
-    -------
-    RoofSurfaces
-    """
-    points, corners, faces, polygon_faces, chain, chain_offsets = arrays
-    owner = np.zeros(len(points), dtype=np.int64)
-    face_polygon = np.repeat(np.arange(len(ok)), np.diff(polygon_faces))
-    owner[corners] = np.repeat(face_polygon, np.diff(faces))
-    raised = points.copy()
-    raised[:, 2] *= task.rise[owner]
-    n_faces = len(faces) - 1
-    each = np.arange(n_faces + 1, dtype=np.int64)
-    return RoofSurfaces(
-        raised, corners, faces, each, polygon_faces, np.zeros(n_faces, dtype=np.uint8), chain, chain_offsets, ok
-    )
+    *arrays, _ = _surfaces(task)
+    surfaces = RoofSurfaces(*arrays)
+    owner = np.zeros(len(surfaces.points), dtype=np.int64)
+    face = np.repeat(np.arange(len(task.rings)), np.diff(surfaces.polygon_faces))
+    owner[surfaces.corners] = np.repeat(face, np.diff(surfaces.ring_offsets[surfaces.face_offsets]))
+    edge = np.repeat(np.arange(len(task.rings)), np.diff(task.rings.vertex_offsets))
+    owner[surfaces.chain] = np.repeat(edge, np.diff(surfaces.chain_offsets))
+    surfaces.points[:, 2] *= task.rise[owner]  # made here, and nobody else's yet
+    return surfaces
 
 
 def reach(task: FamilyTask) -> Float64:
     """Return the largest inset of each polygon, metres; where the skeleton fails, half of its narrower extent."""
-    *_, ok, inset = _faces(task)
+    *_, ok, inset = _surfaces(task)
     box = task.rings.bounds()
     half = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) / 2
     out: Float64 = np.where(ok, inset, half)

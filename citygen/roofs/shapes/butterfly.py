@@ -21,5 +21,8 @@ ROOFS.register(
         section=section,
         run=0.5,
     ),
-    aliases=("inverted_gable",),
+    aliases=(
+        "inverted_gable",
+        "v_roof",
+    ),
 )

@@ -19,8 +19,13 @@ ROOFS.register(
         text="A level roof; the walls end at its height.",
         pitch=Param("roof_angle_deg", 0.0, 0.0, 0.0, "Slope of the roof from the level."),
         section=section,
-        run=1.0,
         is_flat=True,
     ),
-    aliases=("1000",),
+    aliases=(
+        "flach",
+        "flachdach",
+        "flat_roof",
+        "terrace",
+        "1000",
+    ),
 )

@@ -1,14 +1,12 @@
 """Planes from every wall to one apex."""
 
-import numpy as np
-
 from citygen.params import Param
-from citygen.roofs.base import ROOFS, RoofShape, Section
+from citygen.roofs.base import ROOFS, Inset, RoofShape
 
 
-def section(variant: int) -> Section:  # noqa: ARG001  this shape has one variant
+def inset(variant: int) -> Inset:  # noqa: ARG001  this shape has one variant
     """Return one even slope to the middle."""
-    return np.array([0.0, 1.0]), np.zeros(1), np.ones(1)
+    return Inset((0.0, 1.0), (0.0, 1.0))
 
 
 ROOFS.register(
@@ -18,14 +16,20 @@ ROOFS.register(
         family="revolved",
         text="A plane from every wall to one apex over the middle.",
         pitch=Param("roof_angle_deg", 40.0, 3.0, 80.0, "Slope of the roof from the level."),
-        section=section,
-        run=1.0,
+        inset=inset,
+        apex="middle",
     ),
     aliases=(
-        "pyramid",
-        "tented",
+        "broach",
         "pavilion",
+        "piramidal",
+        "pyramid",
+        "pyramide",
+        "tent",
+        "tented",
+        "zeltdach",
         "1070",
+        "1120",
         "3500",
     ),
 )

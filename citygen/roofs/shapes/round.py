@@ -3,15 +3,23 @@
 import numpy as np
 
 from citygen.params import Param
-from citygen.roofs.base import ROOFS, RoofShape, Section
+from citygen.roofs.base import ROOFS, Inset, RoofShape, Section
+
+SEGMENTS = Param("segments", 6.0, 2.0, 64.0, "Planes that a quarter turn is made of.")
 
 
-def section(variant: int) -> Section:  # noqa: ARG001  this shape has one variant
+def section(variant: int) -> Section:
     """Return the strips of a half ellipse, narrow where it is steep."""
-    turn = np.linspace(0.0, np.pi, 13)
+    turn = np.linspace(0.0, np.pi, 2 * variant + 1)
     breaks, height = (1.0 - np.cos(turn)) / 2.0, np.sin(turn)
-    breaks[[0, 6, 12]], height[[0, 6, 12]] = (0.0, 0.5, 1.0), (0.0, 1.0, 0.0)
+    breaks[[0, variant, -1]], height[[0, variant, -1]] = (0.0, 0.5, 1.0), (0.0, 1.0, 0.0)
     return breaks, height[:-1], height[1:]
+
+
+def inset(variant: int) -> Inset:
+    """Return the strips of a quarter ellipse from the walls; the gable ends stay upright."""
+    breaks, height, last = section(variant)
+    return Inset(tuple(2.0 * breaks[: variant + 1]), (*height[:variant], last[variant - 1]), ends=(0.0,) * variant)
 
 
 ROOFS.register(
@@ -19,14 +27,25 @@ ROOFS.register(
     RoofShape(
         name="round",
         family="profile",
-        text="A half-elliptic barrel along the ridge, in twelve planes.",
+        text="A half-elliptic barrel along the ridge, and along the wings of an outline.",
         pitch=Param("roof_angle_deg", 30.0, 3.0, 75.0, "Slope of the roof from the level."),
         section=section,
+        inset=inset,
         run=0.5,
+        segments=SEGMENTS,
+        is_curved=True,
+        simpler="hipped",
     ),
     aliases=(
-        "barrel",
         "arch",
+        "arched",
+        "barrel",
+        "barrel_vault",
+        "rainbow",
+        "round_gabled",
+        "rounded",
+        "tonnendach",
+        "vault",
         "1110",
         "3900",
     ),

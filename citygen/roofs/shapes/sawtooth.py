@@ -30,7 +30,8 @@ ROOFS.register(
         section=section,
         run=1.0,
         variant=teeth,
+        params=(TOOTH,),
         slopes_one_way=True,
     ),
-    aliases=("shed_roof", "1100", "3800"),
+    aliases=("saw_tooth", "sawthooth", "sheddach", "1100", "3800"),
 )

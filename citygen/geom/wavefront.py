@@ -1,0 +1,151 @@
+"""
+Edges and corners of a shrinking outline to its next events: where edges lie, how corners move, when they collapse or split.
+
+The kernels share flat state arrays: ``front`` (left edge, right edge, next, previous, node of each wavefront vertex),
+``motion`` (birth x, y, time, velocity), ``at`` (place now), ``when`` (its next collapse and split). An edge's line at time
+``t`` lies at ``offset[e] + speed[e] * t`` along its inward normal.
+"""
+
+import numpy as np
+from numba import njit
+
+# ruff: noqa: PLR0917  the wavefront is a set of flat arrays; a kernel takes those it reads
+LEFT, RIGHT, NEXT, PREV, NODE = 0, 1, 2, 3, 4
+"""Columns of ``front``."""
+PARALLEL = 1e-9
+"""Sine of the angle below which two edges count as parallel."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def edge_lines(xy, ring_offsets):
+    """Return next vertex, unit direction (n, 2) and offset along the inward normal (n,) of each ring edge."""
+    n = len(xy)
+    after = np.empty(n, np.int64)
+    direction = np.empty((n, 2))
+    offset = np.empty(n)
+    for r in range(len(ring_offsets) - 1):
+        for i in range(ring_offsets[r], ring_offsets[r + 1]):
+            j = i + 1 if i + 1 < ring_offsets[r + 1] else ring_offsets[r]
+            after[i] = j
+            dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
+            length = np.sqrt(dx * dx + dy * dy)
+            direction[i, 0], direction[i, 1] = dx / length, dy / length
+            offset[i] = -direction[i, 1] * xy[i, 0] + direction[i, 0] * xy[i, 1]
+    return after, direction, offset
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def velocity(direction, speed, a, b):
+    """Return the velocity of the vertex between edges ``a`` and ``b``, and 0 crossing, 1 parallel, 2 opposite."""
+    ax, ay, bx, by = direction[a, 0], direction[a, 1], direction[b, 0], direction[b, 1]
+    turn = ax * by - ay * bx
+    if abs(turn) > PARALLEL:
+        # inward normals (-dy, dx): solve n_a . v = speed_a, n_b . v = speed_b
+        return (speed[a] * bx - speed[b] * ax) / turn, (speed[a] * by - speed[b] * ay) / turn, 0
+    if ax * bx + ay * by > 0.0:
+        s = 0.5 * (speed[a] + speed[b])
+        return -ay * s, ax * s, 1
+    return 0.0, 0.0, 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def is_reflex(front, direction, v):
+    """Say whether the outline turns right at a vertex."""
+    a, b = front[v, LEFT], front[v, RIGHT]
+    return direction[a, 0] * direction[b, 1] - direction[a, 1] * direction[b, 0] < -PARALLEL
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def place(motion, active, t, at):
+    """Write the position of every active vertex at time ``t``."""
+    for v in active:
+        s = t - motion[v, 2]
+        at[v, 0] = motion[v, 0] + motion[v, 3] * s
+        at[v, 1] = motion[v, 1] + motion[v, 4] * s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def collapse(front, motion, direction, at, v, t):
+    """Return when the wavefront edge that starts at ``v`` shrinks to nothing; infinite when it does not."""
+    u, e = front[v, NEXT], front[v, RIGHT]
+    dx, dy = direction[e, 0], direction[e, 1]
+    rate = dx * (motion[u, 3] - motion[v, 3]) + dy * (motion[u, 4] - motion[v, 4])
+    if rate >= 0.0:
+        return np.inf
+    length = dx * (at[u, 0] - at[v, 0]) + dy * (at[u, 1] - at[v, 1])
+    return t + max(0.0, length) / -rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def split(front, motion, lines, at, v, a, t, eps):
+    """Return when reflex vertex ``v`` reaches the wavefront edge that starts at ``a``; infinite when it misses it."""
+    direction, offset, speed = lines
+    e, b = front[a, RIGHT], front[a, NEXT]
+    if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # noqa: PLR1714  plain compares: this is hot
+        return np.inf
+    dx, dy = direction[e, 0], direction[e, 1]
+    rate = -dy * motion[v, 3] + dx * motion[v, 4] - speed[e]
+    if rate >= -1e-12:
+        return np.inf
+    gap = -dy * at[v, 0] + dx * at[v, 1] - offset[e] - speed[e] * t
+    if gap < -eps:
+        return np.inf
+    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:  # noqa: PLR1714
+        return np.inf  # they parted at one place and never meet again
+    s = max(0.0, gap) / -rate
+    x, y = at[v, 0] + s * motion[v, 3], at[v, 1] + s * motion[v, 4]
+    from_a = dx * (x - at[a, 0] - s * motion[a, 3]) + dy * (y - at[a, 1] - s * motion[a, 4])
+    to_b = dx * (at[b, 0] + s * motion[b, 3] - x) + dy * (at[b, 1] + s * motion[b, 4] - y)
+    if from_a < -eps or to_b < -eps:
+        return np.inf
+    return t + s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def forecast(front, motion, lines, alive, reflex, at, when, target, active, fresh, stale, t, eps):
+    """
+    Bring each vertex's own events up to date after a change.
+
+    ``when[v, 0]`` is when the edge that starts at ``v`` collapses, ``when[v, 1]`` when reflex ``v`` splits the edge that
+    starts at ``target[v]``. ``fresh`` lists the vertices whose edge (the one they start) changed; ``stale[v]`` marks them.
+    """
+    for v in fresh:
+        when[v, 0] = collapse(front, motion, lines[0], at, v, t)
+    for v in active:
+        if not reflex[v]:
+            continue
+        a = target[v]
+        if a == -2 or (a >= 0 and (not alive[a] or stale[a])):  # new, or what it was to hit is no longer there
+            when[v, 1], target[v] = np.inf, -1
+            for a in active:
+                found = split(front, motion, lines, at, v, a, t, eps)
+                if found < when[v, 1]:
+                    when[v, 1], target[v] = found, a
+        else:
+            for a in fresh:
+                found = split(front, motion, lines, at, v, a, t, eps)
+                if found < when[v, 1]:
+                    when[v, 1], target[v] = found, a
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def touches(front, lines, at, v, a, t, eps):
+    """Say whether ``v`` lies on the wavefront edge that starts at ``a``, away from the edge's ends."""
+    direction, offset, speed = lines
+    e, b = front[a, RIGHT], front[a, NEXT]
+    if v == a or v == b or e == front[v, LEFT] or e == front[v, RIGHT]:  # noqa: PLR1714
+        return False
+    dx, dy = direction[e, 0], direction[e, 1]
+    if abs(-dy * at[v, 0] + dx * at[v, 1] - offset[e] - speed[e] * t) > eps:
+        return False
+    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:  # noqa: PLR1714
+        return False
+    from_a = dx * (at[v, 0] - at[a, 0]) + dy * (at[v, 1] - at[a, 1])
+    to_b = dx * (at[b, 0] - at[v, 0]) + dy * (at[b, 1] - at[v, 1])
+    return from_a > eps and to_b > eps
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def near(at, a, b, eps):
+    """Say whether two vertices are at one place."""
+    return abs(at[a, 0] - at[b, 0]) <= eps and abs(at[a, 1] - at[b, 1]) <= eps
