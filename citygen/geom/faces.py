@@ -22,12 +22,21 @@ MANY_EDGES = 400
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _same_place(nodes, a, b, eps):
+    """Say whether two nodes are one, in place and time: between two upright faces an arc only rises."""
+    return (
+        abs(nodes[a, 0] - nodes[b, 0]) <= eps
+        and abs(nodes[a, 1] - nodes[b, 1]) <= eps
+        and abs(nodes[a, 2] - nodes[b, 2]) <= eps
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def merged(nodes, arcs, eps):
     """Make nodes that an arc of no length joins one (events told apart by rounding alone); return nodes and arcs."""
     some = False
     for q in range(len(arcs)):
-        a, b = arcs[q, 0], arcs[q, 1]
-        if abs(nodes[a, 0] - nodes[b, 0]) <= eps and abs(nodes[a, 1] - nodes[b, 1]) <= eps:
+        if _same_place(nodes, arcs[q, 0], arcs[q, 1], eps):
             some = True
             break
     if not some:
@@ -35,7 +44,7 @@ def merged(nodes, arcs, eps):
     same = np.arange(len(nodes))
     for q in range(len(arcs)):
         a, b = arcs[q, 0], arcs[q, 1]
-        if abs(nodes[a, 0] - nodes[b, 0]) <= eps and abs(nodes[a, 1] - nodes[b, 1]) <= eps:
+        if _same_place(nodes, a, b, eps):
             while same[a] != a:
                 a = same[a]
             while same[b] != b:
