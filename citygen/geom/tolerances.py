@@ -41,3 +41,6 @@ MAX_AREA_M2 = 25e6
 
 TILING_AREA_REL = 1e-9
 """Relative. Roof faces, projected, tile the outline to this share of its area."""
+
+TIE_REL = 1e-9
+"""Relative. Lengths that differ by less are equal: two halves of one roof are, whatever their rounding."""
