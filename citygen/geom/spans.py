@@ -37,7 +37,7 @@ def clear_spans(xy, ring_offsets, face_offsets, jobs, up, band, least):
         From where to where along the band, ascending within it.
     """
     job, span = [np.int64(0) for _ in range(0)], [0.0 for _ in range(0)]
-    for j in range(len(jobs)):
+    for j in np.arange(len(jobs)):
         first, last = face_offsets[jobs[j]], face_offsets[jobs[j] + 1]
         size = ring_offsets[last] - ring_offsets[first]
         blocked = np.empty((size, 2))

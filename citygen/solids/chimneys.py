@@ -90,17 +90,21 @@ def place_chimneys(meshes: Meshes, wanted: Int64, seed: Int64, allowed: Bool) ->
     width, depth = WIDTH.default * size, DEPTH.default * np.minimum(size, 1.1)
     turn = np.arange(len(slopes)) - np.searchsorted(slopes.solid, slopes.solid)  # within its solid
     lean = 0.85 + 0.3 * uniform(seed[row] + 7919 * turn, 6)  # so that of two like slopes chance takes one
+    ridged = slopes.height(slopes.high) >= top - _RIDGE_M
+    each = np.ceil(wanted / np.maximum(np.bincount(row[ridged], minlength=len(wanted)), 1))[row]
+    luck = uniform(seed, 7)  # off the middle of a row: those of two slopes of one ridge then stand apart
     room = Room(
         width=width,
         depth=depth,
         side=np.full(len(slopes), MARGIN.default),
         end=np.full(len(slopes), MARGIN.default),
         gap=GAP.default,
-        weight=np.where(slopes.height(slopes.high) >= top - _RIDGE_M, 1.0, 0.05) * lean,
+        weight=np.where(ridged, 1.0, 0.05) * lean,
         shares=(1.0, 0.85, 0.7, 0.5, 0.3, 0.15, 0.0),
         inset=0.5 * width,
+        enough=width + (width + GAP.default) * each,
     )
-    index, along, across = find_places(meshes, slopes, room, (wanted, 0.2 + 0.6 * uniform(seed, 7)))
+    index, along, across = find_places(meshes, slopes, room, (wanted, 0.1 + 0.5 * luck + 0.3 * (luck >= 0.5)))
     at = slopes.take(index)
     half, far = 0.5 * width[index], across + depth[index]
     head = at.height(far)

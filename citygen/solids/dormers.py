@@ -20,12 +20,16 @@ FEWER = reason("dormers_fewer", "degraded", "The roof has no room for as many do
 FITTED = reason("dormers_fitted", "ok", "The roof has no room for as many dormers as chance gave it.")
 
 PITCH = Param("pitch_deg", 45.0, 25.0, 78.0, "Slopes that take dormers.")
-WIDTH = Param("width_m", 1.7, 1.1, 2.3, "Across the front.")
+WIDTH = Param("width_m", 1.8, 1.1, 2.3, "Across the front.")
 FRONT = Param("front_m", 1.45, 0.95, 1.9, "Height of the front wall's sides above the roof.")
 GAP = Param("gap_m", 0.9, 0.5, 3.0, "Between two dormers.")
 MARGIN = Param("margin_m", 0.45, 0.3, 2.0, "To the edges of the slope, measured on it.")
-ROOF_PITCH = Param("roof_pitch_deg", 38.0, 30.0, 45.0, "Of a gabled dormer's own roof: as the slope's, within the bounds.")
-SHED_PITCH = Param("shed_pitch_deg", 8.0, 4.0, 20.0, "Of a shed dormer's own roof: a fifth of the slope's, within the bounds.")
+ROOF_PITCH = Param(
+    "roof_pitch_deg", 38.0, 30.0, 45.0, "Of a gabled dormer's own roof: as the slope's, within the bounds."
+)
+SHED_PITCH = Param(
+    "shed_pitch_deg", 8.0, 4.0, 20.0, "Of a shed dormer's own roof: a fifth of the slope's, within the bounds."
+)
 
 _EAVE_M = 0.3
 """A slope whose foot is this near to the roof's lowest place starts at an eave."""
@@ -96,11 +100,10 @@ def place_dormers(meshes: Meshes, wanted: Int64, seed: Int64, allowed: Bool) -> 
         weight=np.where(_at_eave(meshes, slopes), 1.0, 0.02),
         shares=(0.25, 0.5, 0.75, 0.0),
         inset=np.zeros(len(slopes)),
+        enough=np.full(len(slopes), np.inf),
     )
     fits = front >= FRONT.low
-    index, along, across = find_places(
-        meshes, slopes.take(fits), room.take(fits), (wanted, np.full(len(wanted), 0.5))
-    )
+    index, along, across = find_places(meshes, slopes.take(fits), room.take(fits), (wanted, np.full(len(wanted), 0.5)))
     at = np.flatnonzero(fits)[index]
     out = []
     for kind, build in ((~shed[at], _gabled), (shed[at], _shed)):

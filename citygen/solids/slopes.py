@@ -1,4 +1,4 @@
-"""Solids to their sloped roof faces, and numbers asked for to places on those faces: level rows, evenly spaced, clear of every edge."""
+"""Solids to their sloped roof faces, and numbers asked for to places on those faces: level rows, clear of every edge."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from citygen.model.meshes import ROOF, Meshes
 from citygen.model.rings import offsets
 
 _NEARLY = 0.9
-"""A row is taken instead of a preferred one only when that has less than this share of the longest row's length."""
+"""A row this near to the longest one is long enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Slopes:
 
     def take(self, index: Int64 | Bool) -> "Slopes":
         """Return chosen faces."""
-        columns = (self.face, self.solid, self.up, self.rise, self.anchor, self.low, self.high)
-        return Slopes(*(column[index] for column in columns))
+        plane = (self.up[index], self.rise[index], self.anchor[index])
+        return Slopes(self.face[index], self.solid[index], *plane, self.low[index], self.high[index])
 
     def plan(self, along: Float64, across: Float64) -> Float64:
         """Return (k, 2) plan coordinates in the solid's frame."""
@@ -126,6 +126,8 @@ class Room:
         Where a row may lie, preferred first: 0 at the foot of the slope, 1 at its head.
     inset : (k,) float64
         How far the places of a row keep from its ends, at least half the width when they are not spread evenly.
+    enough : (k,) float64
+        A row of this length is taken before a longer one that is less preferred.
     """
 
     width: Float64
@@ -136,11 +138,12 @@ class Room:
     weight: Float64
     shares: tuple[float, ...]
     inset: Float64
+    enough: Float64
 
     def take(self, index: Int64 | Bool) -> "Room":
         """Return the room on some slopes."""
         size = (self.width[index], self.depth[index], self.side[index], self.end[index])
-        return Room(*size, self.gap, self.weight[index], self.shares, self.inset[index])
+        return Room(*size, self.gap, self.weight[index], self.shares, self.inset[index], self.enough[index])
 
 
 def find_places(
@@ -191,14 +194,14 @@ def _best_rows(meshes: Meshes, slopes: Slopes, room: Room) -> tuple[Int64, Float
     n = len(room.shares)
     slope = np.repeat(able, n)
     start = (slopes.low + room.end)[slope] + slack[slope] * np.tile(room.shares, len(able))
-    band = np.stack(
-        [start - room.end[slope], start + room.depth[slope] + room.end[slope], room.side[slope]], axis=1
-    )
+    band = np.stack([start - room.end[slope], start + room.depth[slope] + room.end[slope], room.side[slope]], axis=1)
     xy = meshes.vertices[meshes.corners, :2]
     least = room.width[slope]
-    job, span = clear_spans(xy, meshes.ring_offsets, meshes.face_offsets, slopes.face[slope], slopes.up[slope], band, least)
+    job, span = clear_spans(
+        xy, meshes.ring_offsets, meshes.face_offsets, slopes.face[slope], slopes.up[slope], band, least
+    )
     total = np.bincount(job, span[:, 1] - span[:, 0], len(slope)).reshape(len(able), n)
-    good = (total > 0) & (total >= _NEARLY * total.max(axis=1, keepdims=True))
+    good = (total > 0) & (total >= np.minimum(room.enough[able], _NEARLY * total.max(axis=1))[:, None])
     best = np.arange(len(able)) * n + good.argmax(axis=1)
     kept = np.isin(job, best)
     return slope[job[kept]], start[job[kept]], span[kept]
