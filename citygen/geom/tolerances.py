@@ -42,5 +42,8 @@ MAX_AREA_M2 = 25e6
 TILING_AREA_REL = 1e-9
 """Relative. Roof faces, projected, tile the outline to this share of its area."""
 
+TOUCH_M = 1e-6
+"""m. What lies a margin away, less this, keeps the margin: a row of dormers may just fit between eave and ridge."""
+
 TIE_REL = 1e-9
 """Relative. Lengths that differ by less are equal: two halves of one roof are, whatever their rounding."""

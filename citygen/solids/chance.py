@@ -43,7 +43,7 @@ def uniform(seed: Int64, stream: int) -> Float64:
     Examples
     --------
     >>> uniform(np.array([1, 2]), 0).round(3).tolist()
-    [0.568, 0.595]
+    [0.567, 0.591]
     """
     z = seed.astype(np.uint64) + np.uint64((stream + 1) * 0x9E3779B97F4A7C15 % 2**64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -7,7 +7,7 @@ import numpy as np
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.apportion import apportion
 from citygen.geom.spans import clear_spans
-from citygen.geom.tolerances import MIN_FACE_M2
+from citygen.geom.tolerances import MIN_FACE_M2, TOUCH_M
 from citygen.geom.triangulate import face_vectors
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.rings import offsets
@@ -189,12 +189,12 @@ def find_places(
 def _best_rows(meshes: Meshes, slopes: Slopes, room: Room) -> tuple[Int64, Float64, Float64]:
     """Return the spans of each slope's best row: slope, where across the row starts, and from where to where along."""
     slack = slopes.high - slopes.low - room.depth - 2 * room.end
-    able = np.flatnonzero(slack >= -1e-9)
-    slack = np.maximum(slack, 0.0)
+    able = np.flatnonzero(slack >= -TOUCH_M)
     n = len(room.shares)
     slope = np.repeat(able, n)
-    start = (slopes.low + room.end)[slope] + slack[slope] * np.tile(room.shares, len(able))
-    band = np.stack([start - room.end[slope], start + room.depth[slope] + room.end[slope], room.side[slope]], axis=1)
+    start = (slopes.low + room.end)[slope] + np.maximum(slack, 0.0)[slope] * np.tile(room.shares, len(able))
+    clear = room.end[slope] - TOUCH_M
+    band = np.stack([start - clear, start + room.depth[slope] + clear, room.side[slope]], axis=1)
     xy = meshes.vertices[meshes.corners, :2]
     least = room.width[slope]
     job, span = clear_spans(
