@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -36,6 +36,19 @@ def _mapped(value: object) -> object:
     return value
 
 
+def _counted(value: object) -> object:
+    """Accept a whole number, also as a text, or 'auto'."""
+    if value is None or value == "auto":
+        return value
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or int(text) > MOST_FEATURES:
+        raise ValueError(f"give a whole number from 0 to {MOST_FEATURES}, or auto")
+    return int(text)
+
+
+MOST_FEATURES = 200
+"""Dormers, and chimneys, that one building may be given."""
+Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
 _MANNER = frozenset({"out", "workers", "resume", "overwrite", "allow_rejected", "preview"})
 _INPUTS = frozenset({"buildings", "dem", "aoi"})
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -69,6 +82,8 @@ class BuildConfig(BaseModel):
     )
     storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
     default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    dormers: Count = Field(None, description="Dormers on pitched roofs where the data give no number: N or auto.")
+    chimneys: Count = Field(None, description="Chimneys on pitched roofs where the data give no number: N or auto.")
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")

@@ -79,7 +79,31 @@ def roofs() -> str:
         "degrees, and the bounds of what is taken. A word that is not here gives a flat roof, and the row says `roof_unknown`.\n"
     )
     head = ["shape", "what it is", "other words", "family", "slope"]
-    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n"
+    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n\n{_features()}"
+
+
+def _features() -> str:
+    """Return the section on what stands on roofs."""
+    from citygen.params import Param
+    from citygen.solids import chimneys, dormers
+
+    rows = [
+        [name, f"`{p.name}`", p.text, f"{p.default:g}", f"{p.low:g} to {p.high:g}"]
+        for name, module in (("dormer", dormers), ("chimney", chimneys))
+        for p in vars(module).values()
+        if isinstance(p, Param)
+    ]
+    text = (
+        "## Dormers and chimneys\n\n![Dormers and chimneys](images/roof-features.png)\n\n"
+        "Columns `roof:dormers` and `roof:chimneys` (or those named with `--map dormers=...`, `--map chimneys=...`) say how many\n"
+        "a building has, also 0. Where they say nothing, `--dormers N` and `--chimneys N` hold for every pitched roof, and\n"
+        "`auto` lets chance, seeded by the id, class and floor area decide. Without the options there are none.\n\n"
+        "Each stands within one sloped face, clear of its edges and of the others, and is part of the one closed solid.\n"
+        "Dormers stand in a level row, evenly spaced, on the slopes that start at the eave; they are gabled or shed, as the id\n"
+        "has it. Chimneys stand near the ridge, and end above it. When there is no room for all, the row says `dormers_fewer` or\n"
+        "`chimneys_fewer` and what was built (`dormers_fitted`, `chimneys_fitted` where chance asked for more).\n"
+    )
+    return f"{text}\n{table(['', 'size', 'what it is', 'usual', 'bounds'], rows)}\n"
 
 
 def inputs() -> str:
@@ -205,7 +229,50 @@ def draw_roofs(path: Path) -> None:
         write_png(render(scene, camera=Camera(azimuth_deg=-12, elevation_deg=32, zoom=0.94), size=(1400, 640)), path)
 
 
-FIGURES: dict[str, Callable[[Path], None]] = {"sample.png": draw_sample, "roofs.png": draw_roofs}
+def draw_features(path: Path) -> None:
+    """Draw houses of several roof shapes with dormers and chimneys."""
+    import geopandas as gpd
+    import shapely
+    from shapely.affinity import translate
+
+    import citygen
+    from citygen.pipeline.picture import city_scene
+    from citygen.preview.camera import Camera
+    from citygen.preview.scene import render, write_png
+
+    long, wide, angle = shapely.box(0, 0, 17, 10), shapely.box(0, 0, 17, 12), shapely.Polygon(_L)
+    houses = [
+        ("gabled", wide, 5.5, 6, 2), ("hipped", long, 4.5, 4, 1), ("gambrel", long, 4.8, 4, 2), ("mansard", angle, 4.5, 9, 2),
+        ("mansard", wide, 4.2, 8, 2), ("saltbox", long, 4.5, 3, 1), ("gabled", long, 4.0, 2, 1), ("hipped", angle, 4.2, 5, 2),
+    ]  # fmt: skip
+    rows = [
+        {
+            "id": f"house-{k}",
+            "height": 5.5 + rise,
+            "roof_shape": shape,
+            "roof_height": rise,
+            "dormers": dormers,
+            "chimneys": chimneys,
+            "roof_colour": "#b5654a",
+            "wall_colour": "#e6ddcc",
+            "geometry": translate(outline, 500_000 + 23 * (k % 4), 5_150_000 - 24 * (k // 4)),
+        }
+        for k, (shape, outline, rise, dormers, chimneys) in enumerate(houses)
+    ]
+    frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
+    with tempfile.TemporaryDirectory() as scratch:
+        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "houses", crs="EPSG:32631")
+        scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
+        write_png(render(scene, camera=Camera(azimuth_deg=-16, elevation_deg=30, zoom=0.94), size=(1400, 700)), path)
+
+
+_L = ((0, 0), (17, 0), (17, 9), (9, 9), (9, 16), (0, 16))
+
+FIGURES: dict[str, Callable[[Path], None]] = {
+    "sample.png": draw_sample,
+    "roofs.png": draw_roofs,
+    "roof-features.png": draw_features,
+}
 
 
 def main() -> int:

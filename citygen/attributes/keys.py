@@ -69,6 +69,8 @@ _ALL = (
         choices=("along", "across"),
         aliases=("roof:orientation",),
     ),
+    Key("dormers", "count", "Dormers on the roof.", high=200, aliases=("roof:dormers",)),
+    Key("chimneys", "count", "Chimneys on the roof.", high=200, aliases=("roof:chimneys",)),
     Key("class", "word", "Building type.", aliases=("building",)),
     Key(
         "wall_colour",

@@ -51,6 +51,8 @@ class Parsed:
     roof_direction_is_named: Bool
     roof_shape: Objects
     roof_orientation: Objects
+    dormers: Float64
+    chimneys: Float64
     class_name: Objects
     location: Objects
     part_hint: Objects
@@ -139,6 +141,8 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         roof_direction_is_named=direction.is_named,
         roof_shape=reader.words("roof_shape"),
         roof_orientation=reader.words("roof_orientation"),
+        dormers=reader.numbers("dormers").values,
+        chimneys=reader.numbers("chimneys").values,
         class_name=reader.words("class"),
         location=reader.words("location"),
         part_hint=reader.words("part_of", lower=False),

@@ -102,6 +102,8 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         roof_direction_deg=parsed.roof_direction_deg,
         roof_direction_is_named=parsed.roof_direction_is_named,
         roof_orientation=parsed.roof_orientation,
+        dormers=np.rint(parsed.dormers),
+        chimneys=np.rint(parsed.chimneys),
         class_name=parsed.class_name,
         is_part=parsed.is_part,
         part_hint=parsed.part_hint,

@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         ("roof_asked", pa.string()),
         ("roof_shape", pa.string()),
         ("roof_from", pa.string()),
+        ("dormers", pa.int32()),
+        ("chimneys", pa.int32()),
         ("roof_area_m2", pa.float64()),
         ("wall_area_m2", pa.float64()),
         ("footprint_area_m2", pa.float64()),
@@ -157,7 +159,7 @@ def rejected_rows(unplaced: pa.Table) -> pa.Table:
 
 def nothing_built(n: int) -> Built:
     """Return what is built of ``n`` rows of which nothing is."""
-    empty = {f.name: np.full(n, np.nan) for f in SCHEMA if pa.types.is_floating(f.type)}
+    empty = {f.name: np.full(n, np.nan) for f in SCHEMA if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)}
     return Built(np.zeros(n, dtype=bool), empty, dict.fromkeys(_WORDS, np.full(n, "", dtype=object)))
 
 

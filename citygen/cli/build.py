@@ -58,6 +58,10 @@ _STAGES = {
 @click.option(
     "--default-height", type=float, metavar="M", help="Eave height where nothing is known. Default: by class and area."
 )
+@click.option("--dormers", metavar="N|auto", help="Dormers on pitched roofs whose data give no number. Default: none.")
+@click.option(
+    "--chimneys", metavar="N|auto", help="Chimneys on pitched roofs whose data give no number. Default: none."
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(

@@ -137,6 +137,8 @@ def _tiles(
         geoid_offset_m=config.geoid_offset,
         attributes=AttributeOptions(config.map, config.storey_height, config.default_height),
         formats=inputs.formats,
+        dormers=config.dormers,
+        chimneys=config.chimneys,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]

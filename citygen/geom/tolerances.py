@@ -44,3 +44,8 @@ TILING_AREA_REL = 1e-9
 
 MEET_M = (1e-6, 1e-4, 1e-8, 1e-5, 1e-3)
 """m. Within which wavefront vertices meet; the first that gives faces that tile the outline is taken."""
+TOUCH_M = 1e-6
+"""m. What lies a margin away, less this, keeps the margin: a row of dormers may just fit between eave and ridge."""
+
+TIE_REL = 1e-9
+"""Relative. Lengths that differ by less are equal: two halves of one roof are, whatever their rounding."""

@@ -7,8 +7,6 @@ off when no other vertex lies in or on it. A result is accepted only when its tr
 faces with holes, go to Shapely's constrained Delaunay triangulation, all in one call.
 """
 
-from itertools import pairwise
-
 import numpy as np
 import shapely
 from numba import njit
@@ -214,14 +212,11 @@ def _delaunay(
     corner = corners[at]
     of_face = np.repeat(np.repeat(np.arange(len(rest)), n_rings), sizes)
     xy = np.stack([vertices[corner, first[of_face]], vertices[corner, second[of_face]]], axis=1)
-    first_corner = np.cumsum(sizes) - sizes
-    lines = [np.r_[s : s + n, s] for s, n in zip(first_corner.tolist(), sizes.tolist(), strict=True)]
-    rings = shapely.linearrings(xy[np.concatenate(lines)], indices=np.repeat(np.arange(len(ring)), sizes + 1))
-    starts = np.concatenate([[0], np.cumsum(n_rings)])
-    polygons = np.array(
-        [shapely.Polygon(rings[a], rings[a + 1 : b]) for a, b in pairwise(starts)],
-        dtype=object,
-    )
+    closed = np.arange(len(at) + len(ring)) - np.repeat(np.arange(len(ring)), sizes + 1)
+    last = np.cumsum(sizes + 1) - 1
+    closed[last] = np.cumsum(sizes) - sizes
+    ring_ends, polygon_ends = np.concatenate([[0], last + 1]), np.concatenate([[0], np.cumsum(n_rings)])
+    polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy[closed], (ring_ends, polygon_ends))
     parts, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(polygons), return_index=True)
     if len(parts) == 0:
         return np.empty((0, 3), np.int64), np.empty(0, np.int64)
@@ -229,8 +224,18 @@ def _delaunay(
     turn = (points[:, 1, 0] - points[:, 0, 0]) * (points[:, 2, 1] - points[:, 0, 1])
     turn -= (points[:, 1, 1] - points[:, 0, 1]) * (points[:, 2, 0] - points[:, 0, 0])
     points = np.where((turn < 0)[:, None, None], points[:, ::-1], points)
-    where = {(f, x, y): v for f, (x, y), v in zip(of_face.tolist(), xy.tolist(), at.tolist(), strict=True)}
-    flat = [
-        where[f, x, y] for f, tri in zip(owner.tolist(), points.tolist(), strict=True) for x, y in tri
-    ]  # faces with holes only: few, so a dictionary is clearer than a join
-    return np.array(flat, dtype=np.int64).reshape(-1, 3), rest[owner]
+    sought = points.reshape(-1, 2)
+    found = at[_same_places((of_face, xy), (np.repeat(owner, 3), sought))]
+    return found.reshape(-1, 3), rest[owner]
+
+
+def _same_places(known: tuple[Int64, Float64], sought: tuple[Int64, Float64]) -> Int64:
+    """Return which known place each sought one is, the last of several; a place is a face and a point of its plane."""
+    face = np.concatenate([known[0], sought[0]])
+    xy = np.concatenate([known[1], sought[1]])
+    order = np.lexsort((xy[:, 1], xy[:, 0], face))  # stable: known places come before sought ones that equal them
+    is_known = order < len(known[0])
+    before = np.maximum.accumulate(np.where(is_known, np.arange(len(order)), -1))
+    out = np.empty(len(order), dtype=np.int64)
+    out[order] = order[before]
+    return out[len(known[0]) :]

@@ -40,6 +40,8 @@ class Attributes:
         The direction was a compass word such as 'NNW', so it is imprecise.
     roof_orientation : (n,) object of str
         '', 'along' or 'across': how the ridge lies to the longer side.
+    dormers, chimneys : (n,) float64
+        How many stand on the roof, whole numbers; NaN where not given.
     class_name : (n,) object of str
         Building type, lower case; '' where none.
     is_part : (n,) bool
@@ -62,6 +64,8 @@ class Attributes:
     roof_direction_deg: Float64
     roof_direction_is_named: Bool
     roof_orientation: Objects
+    dormers: Float64
+    chimneys: Float64
     class_name: Objects
     is_part: Bool
     part_hint: Objects

@@ -7,12 +7,15 @@ from citygen.buildings.repair import Footprints
 from citygen.catalogue.records import Built
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import ROOF, WALL
+from citygen.pipeline.features import Features
 from citygen.pipeline.shaping import Shaped
 from citygen.roofs.plan import RoofPlan
 from citygen.solids.certify import surface_areas, volumes
 
 
-def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, shaped: Shaped, datum: Float64) -> Built:
+def describe(
+    footprints: Footprints, attributes: Attributes, plan: RoofPlan, made: tuple[Shaped, Features], datum: Float64
+) -> Built:
     """
     Measure what was built.
 
@@ -24,8 +27,8 @@ def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, sha
         Of the same rows.
     plan : RoofPlan
         Of the same rows.
-    shaped : Shaped
-        The solids; rows without one are not present in the result.
+    made : Shaped, Features
+        The solids, and what stands on their roofs; rows without a solid are not present in the result.
     datum : (n,) float64
         Ground datum of each row.
 
@@ -35,6 +38,7 @@ def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, sha
         Heights in the DEM's vertical datum; volume and areas summed over a row's solids.
     """
     n = len(datum)
+    shaped, features = made
     meshes = shaped.meshes
     row = meshes.solid_row
     areas = surface_areas(meshes)
@@ -49,6 +53,8 @@ def describe(footprints: Footprints, attributes: Attributes, plan: RoofPlan, sha
         "eave_z": np.where(shaped.flattened, plan.top_z, plan.eave_z),
         "ridge_z": plan.top_z,
         "height_m": plan.top_z - datum,
+        "dormers": features.dormers.astype(np.float64),
+        "chimneys": features.chimneys.astype(np.float64),
         "roof_area_m2": total(areas[ROOF]),
         "wall_area_m2": total(areas[WALL]),
         "footprint_area_m2": footprints.area_m2,

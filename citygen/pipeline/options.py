@@ -1,6 +1,7 @@
 """What every tile job of a run is told beside its rows."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from citygen.attributes.options import AttributeOptions
 from citygen.ground.dem import Dem
@@ -28,6 +29,8 @@ class TileOptions:
         Column map, storey height, default height.
     formats : tuple of str
         To write.
+    dormers, chimneys : int, 'auto' or None
+        For pitched roofs whose data give no number.
     """
 
     crs: str
@@ -37,3 +40,5 @@ class TileOptions:
     geoid_offset_m: float
     attributes: AttributeOptions
     formats: tuple[str, ...]
+    dormers: int | Literal["auto"] | None = None
+    chimneys: int | Literal["auto"] | None = None

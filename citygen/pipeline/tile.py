@@ -28,6 +28,7 @@ from citygen.model.rings import Rings, join, take
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
+from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
@@ -121,9 +122,12 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     shaped, found = shape_solids(footprints, plan, build)
     findings += found
     clock.lap("solids")
+    shaped, features, found = add_features(shaped, plan, (ids, attributes, footprints.area_m2), options)
+    findings += found
+    clock.lap("features")
     findings = [_only(f, ~replaced) for f in findings]
     outcome, reasons, details = verdicts(len(uid), findings)
-    built = describe(footprints, attributes, plan, shaped, datum)
+    built = describe(footprints, attributes, plan, (shaped, features), datum)
     outlines = np.where(shapely.is_missing(footprints.geometry), raw, footprints.geometry)
     owners = owners_of(uid, part_of, ids)
     verdict = (outcome, reasons, details)

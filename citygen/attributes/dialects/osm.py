@@ -21,6 +21,8 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
     "roof_angle": ("roof:angle", "building:roof:angle"),
     "roof_direction": ("roof:direction", "roof:slope:direction"),
     "roof_orientation": ("roof:orientation", "building:roof:orientation"),
+    "dormers": ("roof:dormers",),
+    "chimneys": ("roof:chimneys",),
     "class": ("building", "building:part"),
     "wall_colour": ("building:colour", "building:color"),
     "roof_colour": ("roof:colour", "roof:color", "building:roof:colour"),
