@@ -84,6 +84,9 @@ class BuildConfig(BaseModel):
     default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
     dormers: Count = Field(None, description="Dormers on pitched roofs where the data give no number: N or auto.")
     chimneys: Count = Field(None, description="Chimneys on pitched roofs where the data give no number: N or auto.")
+    roof_segments: int | None = Field(
+        None, ge=2, le=64, description="Planes a quarter turn of a curved roof is made of. Default: each shape's own."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")

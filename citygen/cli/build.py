@@ -62,6 +62,9 @@ _STAGES = {
 @click.option(
     "--chimneys", metavar="N|auto", help="Chimneys on pitched roofs whose data give no number. Default: none."
 )
+@click.option(
+    "--roof-segments", type=int, metavar="N", help="Planes a quarter turn of a curved roof is made of. Default: 6 or 8."
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(

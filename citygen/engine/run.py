@@ -139,6 +139,7 @@ def _tiles(
         formats=inputs.formats,
         dormers=config.dormers,
         chimneys=config.chimneys,
+        roof_segments=config.roof_segments,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]

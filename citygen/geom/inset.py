@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from citygen.geom.faces import faces_of
-from citygen.geom.grow import grown, grown_rows
+from citygen.geom.extend import grown, grown_rows
 from citygen.geom.revolve import stack
 from citygen.geom.strips import loop_areas, owners
 from citygen.geom.walls import END, HIGH, back_wall, leftmost_end, roles

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from citygen.arraytypes import Float64, Int64
-from citygen.geom.grow import grown, grown_rows
+from citygen.geom.extend import grown, grown_rows
 from citygen.geom.strips import STEP_M, cut
 from citygen.model.rings import Rings
 from citygen.model.surfaces import RoofSurfaces

@@ -63,7 +63,7 @@ def describe(
     words = {
         "height_from": attributes.height_from,
         "roof_asked": attributes.roof_shape,
-        "roof_shape": np.where(shaped.flattened, "flat", names[plan.shape]),
-        "roof_from": np.where(shaped.flattened, "default", plan.roof_from),
+        "roof_shape": shaped.shape_name,
+        "roof_from": np.where(shaped.shape_name == names[plan.shape], plan.roof_from, "default"),
     }
     return Built(np.bincount(row, minlength=n) > 0, numbers, words)

@@ -31,6 +31,8 @@ class TileOptions:
         To write.
     dormers, chimneys : int, 'auto' or None
         For pitched roofs whose data give no number.
+    roof_segments : int or None
+        Planes that a quarter turn of a curved roof is made of; None: each shape's own.
     """
 
     crs: str
@@ -42,3 +44,4 @@ class TileOptions:
     formats: tuple[str, ...]
     dormers: int | Literal["auto"] | None = None
     chimneys: int | Literal["auto"] | None = None
+    roof_segments: int | None = None

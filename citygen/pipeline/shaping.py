@@ -4,25 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Bool, Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.buildings.repair import Footprints
 from citygen.geom.rings import polygon_areas
 from citygen.geom.tolerances import PERTURB_M
 from citygen.model.meshes import Meshes, concatenate, take
 from citygen.model.rings import take as take_rings
 from citygen.outcome import Finding, reason
-from citygen.roofs.draw import RoofTask, draw
+from citygen.roofs.base import FLAT, ROOFS, RoofShape
+from citygen.roofs.draw import RoofTask, default_variants, draw
 from citygen.roofs.plan import RoofPlan
 from citygen.solids.certify import certify
 from citygen.solids.extrude import extrude
 
-SIMPLIFIED = reason("roof_simplified", "degraded", "The roof could not be made on this outline; a flat one was built.")
+SIMPLIFIED = reason(
+    "roof_simplified", "degraded", "The roof could not be made on this outline; a simpler one was built."
+)
 PERTURBED = reason(
     "roof_perturbed", "ok", "Break lines of the roof were moved by less than 2.5 millimetres to cut the outline."
 )
 NOT_CLOSED = reason("solid_not_closed", "rejected", "No closed solid could be made on this outline.")
 
 _TRIES = (0.0, PERTURB_M, -PERTURB_M, 2 * PERTURB_M, -4 * PERTURB_M, 8 * PERTURB_M)
+_SIMPLER_TRIES = (0.0, PERTURB_M, -2 * PERTURB_M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,20 @@ class Shaped:
         Certified solids, in the order of the polygons; rejected ones are left out.
     flattened : (n,) bool
         Rows whose roof became a flat one.
+    shape_name : (n,) object of str
+        The shape that each row was built with: its plan's, or the simplest that one of its polygons had to take.
     """
 
     meshes: Meshes
     flattened: Bool
+    shape_name: Objects
 
 
 def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[Shaped, list[Finding]]:
     """
     Make and certify the solids of a tile.
+
+    What cannot be made is tried again with perturbations, then as the simpler shape that its own names, down to a flat roof.
 
     Parameters
     ----------
@@ -59,51 +68,81 @@ def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[S
     -------
     Shaped, list of Finding
     """
-    n_rows = len(build)
+    row = footprints.row
     area = polygon_areas(footprints.rings.coords, footprints.rings.ring_offsets, footprints.rings.polygon_offsets)
-    left = np.flatnonzero(build[footprints.row])
+    names = np.array([s.name for s in plan.shapes], dtype=object)
+    name = names[plan.shape]
+    left = np.flatnonzero(build[row])
     done: list[tuple[Int64, Meshes]] = []
-    perturbed, flattened = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
-    for shift in _TRIES:
-        if len(left) == 0:
+    perturbed, rank = np.zeros(len(build), dtype=bool), np.zeros(len(build), dtype=np.int64)
+    for tries, shift in enumerate(_TRIES):
+        if len(left):
+            index, meshes, bad = _attempt(footprints, plan, left, (plan.shapes, plan.shape[row[left]], shift), area)
+            done.append((index, meshes))
+            perturbed[row[index]] |= tries > 0
+            left = bad
+    shapes, simpler = _with_simpler(plan.shapes)
+    now, step = plan.shape[row], 0
+    while len(left) and step <= len(shapes):
+        step += 1
+        now = np.where(np.isin(np.arange(len(now)), left), simpler[now], now)
+        for shift in _SIMPLER_TRIES:
+            if len(left):
+                index, meshes, bad = _attempt(footprints, plan, left, (shapes, now[left], shift), area)
+                done.append((index, meshes))
+                simplest = np.zeros(len(build), dtype=np.int64)
+                simplest[row[index]] = step
+                for k in index[simplest[row[index]] >= rank[row[index]]].tolist():
+                    name[row[k]] = shapes[now[k]].name
+                rank = np.maximum(rank, simplest)
+                left = bad
+        if len(left) and all(shapes[k].is_flat for k in now[left].tolist()):
             break
-        index, meshes, bad = _attempt(footprints, plan, left, (shift, False), area)
-        done.append((index, meshes))
-        if shift:
-            perturbed[footprints.row[index]] = True
-        left = bad
-    if len(left):
-        index, meshes, bad = _attempt(footprints, plan, left, (0.0, True), area)
-        done.append((index, meshes))
-        flattened[footprints.row[index]] = True
-        left = bad
-    failed = np.unique(footprints.row[left])
+    failed = np.unique(row[left])
+    simplified = np.flatnonzero(rank > 0)
+    flattened = (rank > 0) & np.array([bool(n == FLAT) for n in name.tolist()], dtype=bool)
     findings = [
-        Finding(np.flatnonzero(perturbed & ~flattened), PERTURBED),
-        Finding(np.flatnonzero(flattened), SIMPLIFIED, [plan.shapes[k].name for k in plan.shape[flattened].tolist()]),
+        Finding(np.flatnonzero(perturbed & (rank == 0)), PERTURBED),
+        Finding(
+            simplified, SIMPLIFIED, [f"{plan.shapes[plan.shape[k]].name} to {name[k]}" for k in simplified.tolist()]
+        ),
         Finding(failed, NOT_CLOSED),
     ]
-    return Shaped(_gather(done, failed), flattened), findings
+    return Shaped(_gather(done, failed), flattened, name), findings
+
+
+def _with_simpler(shapes: tuple[RoofShape, ...]) -> tuple[tuple[RoofShape, ...], Int64]:
+    """Return the shapes and all that may stand in for them, and the number of the one that stands in for each."""
+    every = list(shapes)
+    for shape in every:  # grows while it is walked
+        if shape.simpler not in {s.name for s in every}:
+            every.append(ROOFS[shape.simpler])
+    numbers = {s.name: k for k, s in enumerate(every)}
+    return tuple(every), np.array([numbers[s.simpler] for s in every], dtype=np.int64)
 
 
 def _attempt(
-    footprints: Footprints, plan: RoofPlan, index: Int64, how: tuple[float, bool], area: Float64
+    footprints: Footprints,
+    plan: RoofPlan,
+    index: Int64,
+    how: tuple[tuple[RoofShape, ...], Int64, float],
+    area: Float64,
 ) -> tuple[Int64, Meshes, Int64]:
-    """Build chosen polygons with a perturbation, or flat; return the good ones, their solids, and the bad ones."""
-    shift, flat = how
+    """Build chosen polygons as some shapes with a perturbation; return the good ones, their solids, and the bad ones."""
+    shapes, shape, shift = how
     row = footprints.row[index]
     rings = take_rings(footprints.rings, index)
-    shape = np.zeros(len(index), dtype=np.int64) if flat else plan.shape[row]
-    rise = np.zeros(len(index)) if flat else plan.rise_m[row]
-    eave = plan.top_z[row] if flat else plan.eave_z[row]
-    shifts = np.full(len(index), shift)
-    variant = np.ones(len(index), dtype=np.int64) if flat else plan.variant[index]
+    flat = np.array([s.is_flat for s in shapes])[shape]
+    rise, eave = np.where(flat, 0.0, plan.rise_m[row]), np.where(flat, plan.top_z[row], plan.eave_z[row])
+    variant = plan.variant[index]
+    if shapes is not plan.shapes:
+        variant = np.where(shape == plan.shape[row], variant, default_variants(shapes)[shape])
+    still = np.zeros(len(index))
+    task = RoofTask(rings, shapes, shape, variant, plan.axes[index], rise, np.full(len(index), shift), still)
     good_index: list[Int64] = []
     parts: list[Meshes] = []
     good = np.zeros(len(index), dtype=bool)
-    for chosen, surfaces in draw(
-        RoofTask(rings, plan.shapes, shape, variant, plan.axes[index], rise, shifts, np.zeros(len(index)))
-    ):
+    for chosen, surfaces in draw(task):
         sub = rings if len(chosen) == len(index) else take_rings(rings, chosen)
         origins = footprints.origins[row[chosen]]
         meshes = extrude(sub, surfaces, plan.base_z[row[chosen]], eave[chosen], (row[chosen], origins))

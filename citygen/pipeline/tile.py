@@ -116,7 +116,9 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     clock.lap("ground")
     build = np.isfinite(datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0)
     north = _north(attributes, footprints, options.crs)
-    plan, found = plan_roofs(attributes, footprints.rings, footprints.row, (datum, lowest), north)
+    plan, found = plan_roofs(
+        attributes, footprints.rings, footprints.row, (datum, lowest), north, segments=options.roof_segments
+    )
     findings += found
     clock.lap("roofs")
     shaped, found = shape_solids(footprints, plan, build)

@@ -63,7 +63,9 @@ def draw(task: RoofTask) -> list[tuple[Int64, RoofSurfaces]]:
     return [(index, family.draw(part)) for index, _, family, part in _by_family(task)]
 
 
-def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64) -> tuple[Float64, Int64]:
+def measure(
+    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64, *, segments: int | None = None
+) -> tuple[Float64, Int64]:
     """
     Measure the horizontal way over which each polygon's roof rises, and choose variants.
 
@@ -77,6 +79,8 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
         Which of them each polygon takes.
     axes : (p, 2) float64
         Cross directions.
+    segments : int, optional
+        For curved shapes, within their bounds; default: their own.
 
     Returns
     -------
@@ -85,10 +89,7 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
     variant : (p,) int64
         Of the shape.
     """
-    run, variant = np.zeros(len(rings)), np.ones(len(rings), dtype=np.int64)
-    for k, each in enumerate(shapes):
-        if each.segments is not None:
-            variant[shape == k] = int(each.segments.default)
+    run, variant = np.zeros(len(rings)), default_variants(shapes, segments)[shape]
     still = np.zeros(len(rings))
     task = RoofTask(rings, shapes, shape, variant, axes, still, still, still)
     for index, name, family, part in _by_family(task):
@@ -102,6 +103,12 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
                 run[mine] /= variant[mine]
             run[mine] *= each.run
     return run, variant
+
+
+def default_variants(shapes: tuple[RoofShape, ...], segments: int | None = None) -> Int64:
+    """Return the variant (s,) int64 of each shape where the outline does not choose one: a curved one's segments."""
+    asked = np.array([np.nan if segments is None else float(segments)])
+    return np.array([1 if s.segments is None else int(s.segments.clamp(asked)[0][0]) for s in shapes], dtype=np.int64)
 
 
 def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]]:

@@ -3,7 +3,7 @@ Roof words and numbers of a tile to one plan a building: shape, direction, eave,
 
 Rules, in order (OSM "Simple 3D buildings" where it speaks):
 
-1. Shape: the source's word, resolved by name or alias; an unknown word gives a flat roof and a reason; none gives flat.
+1. Shape: the source's word, as ``roofs.words`` reads it.
 2. Direction: ``roof_direction`` (down-slope; square to the ridge) beats ``roof_orientation`` beats "ridge along the long
    side". Compass words are snapped to the outline's axes when within 22.5 degrees (they were never meant exactly).
    Roofs that fall one way and say nothing fall to the southern of their two sides.
@@ -22,10 +22,10 @@ from citygen.geom.tolerances import MIN_WALL_M
 from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
-from citygen.roofs.base import FLAT, ROOFS, RoofShape
+from citygen.roofs.base import RoofShape
 from citygen.roofs.draw import measure
+from citygen.roofs.words import resolve_words
 
-UNKNOWN = reason("roof_unknown", "degraded", "The roof shape's name is not known; a flat roof was built.")
 HEIGHT_CLAMPED = reason(
     "roof_height_clamped", "degraded", "The roof was higher than the building allows; it was lowered."
 )
@@ -37,7 +37,9 @@ ANGLE_CLAMPED = reason(
     "roof_angle_clamped", "degraded", "The roof angle is outside the shape's bounds; it was clamped."
 )
 EAVE_RAISED = reason("eave_raised", "degraded", "The eave was below the building's base; it was raised to it.")
-SHAPE_DEFAULT = reason("roof_default", "ok", "No roof shape is known; a flat roof was assumed.")
+ORIENTATION_IGNORED = reason(
+    "roof_orientation_ignored", "degraded", "Roof direction and orientation disagree; the direction was used."
+)
 
 _ROOF_STOREY_M = 2.7
 _DEFAULT_RISE_SHARE, _DEFAULT_RISE_M = 0.45, 8.0
@@ -77,7 +79,13 @@ class RoofPlan:
 
 
 def plan_roofs(
-    attributes: Attributes, rings: Rings, polygon_row: Int64, ground: tuple[Float64, Float64], north_deg: Float64
+    attributes: Attributes,
+    rings: Rings,
+    polygon_row: Int64,
+    ground: tuple[Float64, Float64],
+    north_deg: Float64,
+    *,
+    segments: int | None = None,
 ) -> tuple[RoofPlan, list[Finding]]:
     """
     Settle shape, direction and heights of every building of a tile.
@@ -94,38 +102,22 @@ def plan_roofs(
         Datum of each building (what its heights are measured from) and the lowest ground at its walls, metres.
     north_deg : (n,) float64
         Bearing of true north on the grid at each building, degrees clockwise from grid north.
+    segments : int, optional
+        Planes that a quarter turn of a curved roof is made of, within each shape's bounds. Default: the shape's own.
 
     Returns
     -------
     RoofPlan, list of Finding
     """
-    findings: list[Finding] = []
-    shapes, shape, roof_from = _resolve(attributes.roof_shape, findings)
-    axes = _cross_directions(
-        attributes, rings, polygon_row, north_deg, np.array([s.slopes_one_way for s in shapes])[shape]
-    )
-    run, variant = measure(rings, shapes, shape[polygon_row], axes)
+    shapes, shape, roof_from, findings = resolve_words(attributes.roof_shape)
+    one_way = np.array([s.slopes_one_way for s in shapes])[shape]
+    axes = _cross_directions(attributes, rings, polygon_row, north_deg, one_way)
+    _compare_orientation(attributes, rings, polygon_row, axes, findings)
+    run, variant = measure(rings, shapes, shape[polygon_row], axes, segments=segments)
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
     return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant), findings
-
-
-def _resolve(words: Objects, findings: list[Finding]) -> tuple[tuple[RoofShape, ...], Int64, Objects]:
-    """Turn words into shapes; the flat one comes first and stands in for what is not known."""
-    unique, inverse = np.unique(words.astype(str), return_inverse=True)
-    names = [ROOFS.resolve(word) if word else None for word in unique.tolist()]
-    distinct = [FLAT, *sorted({n for n in names if n is not None} - {FLAT})]
-    shape = np.array([distinct.index(n or FLAT) for n in names], dtype=np.int64)[inverse.reshape(-1)]
-    known = np.array([n is not None for n in names], dtype=bool)[inverse.reshape(-1)]
-    given = words != ""
-    strange = np.flatnonzero(given & ~known)
-    if len(strange):
-        hints = {w: ", ".join(ROOFS.nearest(w)) or "none near" for w in set(words[strange].tolist())}
-        details = [f"{words[row]!s:.60} (nearest: {hints[words[row]]})" for row in strange.tolist()]
-        findings.append(Finding(strange, UNKNOWN, details))
-    findings.append(Finding(np.flatnonzero(~given), SHAPE_DEFAULT))
-    return tuple(ROOFS[name] for name in distinct), shape, np.where(known, "tag", "default").astype(object)
 
 
 def _cross_directions(
@@ -152,6 +144,23 @@ def _cross_directions(
     tagged[even] *= -1.0
     out: Float64 = np.where(given[:, None], tagged, cross)
     return out
+
+
+def _compare_orientation(
+    attributes: Attributes, rings: Rings, polygon_row: Int64, axes: Float64, findings: list[Finding]
+) -> None:
+    """Add a finding for the rows whose direction, which is used, lies across what their orientation says."""
+    both = np.isfinite(attributes.roof_direction_deg) & (attributes.roof_orientation != "")
+    chosen = np.flatnonzero(both[polygon_row])
+    if len(chosen) == 0:
+        return
+    main = main_axes(rings.coords, rings.ring_offsets, rings.polygon_offsets)[chosen, :2]
+    lengthwise = np.abs(np.einsum("ij,ij->i", axes[chosen], main)) > np.sqrt(
+        0.5
+    )  # the slope runs along: a ridge across
+    differs = lengthwise != (attributes.roof_orientation[polygon_row[chosen]] == "across")
+    rows = np.unique(polygon_row[chosen[differs]])
+    findings.append(Finding(rows, ORIENTATION_IGNORED, attributes.roof_orientation[rows].tolist()))
 
 
 def _levels(
