@@ -41,3 +41,7 @@ MAX_AREA_M2 = 25e6
 
 TILING_AREA_REL = 1e-9
 """Relative. Roof faces, projected, tile the outline to this share of its area."""
+
+SOFFIT_GRIDS_M = (2.0**-12, 2.0**-16, 2.0**-20)
+"""m. Grids on which the lines below an overhang meet: a quarter of a millimetre, so that no face is thinner; finer on a
+second and third try. Powers of two: exact in floating point."""

@@ -42,7 +42,9 @@ class Shaped:
     flattened: Bool
 
 
-def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[Shaped, list[Finding]]:
+def shape_solids(
+    footprints: Footprints, plan: RoofPlan, build: Bool, ready: tuple[Int64, Meshes] | None = None
+) -> tuple[Shaped, list[Finding]]:
     """
     Make and certify the solids of a tile.
 
@@ -54,6 +56,8 @@ def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[S
         Of the same polygons and rows.
     build : (n,) bool
         Rows to build.
+    ready : ((k,) int64, Meshes), optional
+        Polygons that have a certified solid already, and those solids in order.
 
     Returns
     -------
@@ -63,6 +67,9 @@ def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[S
     area = polygon_areas(footprints.rings.coords, footprints.rings.ring_offsets, footprints.rings.polygon_offsets)
     left = np.flatnonzero(build[footprints.row])
     done: list[tuple[Int64, Meshes]] = []
+    if ready is not None and len(ready[0]):
+        left = np.setdiff1d(left, ready[0])
+        done.append(ready)
     perturbed, flattened = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
     for shift in _TRIES:
         if len(left) == 0:

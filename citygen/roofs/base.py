@@ -45,6 +45,8 @@ class RoofShape:
         True when the roof has no rise whatever is asked.
     slopes_one_way : bool
         True when the two long sides differ, so the direction's sign matters.
+    overhangs : bool
+        False for a shape that is too steep at the eave to go on beyond the walls.
     """
 
     name: str
@@ -56,6 +58,7 @@ class RoofShape:
     variant: Callable[[Float64], Float64] = _one
     is_flat: bool = False
     slopes_one_way: bool = False
+    overhangs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ class FamilyTask:
         Metres from eave to top.
     shift : (p,) float64
         Perturbation in metres: 0 at first, then more with each try.
+    grown : (p,) float64
+        Metres by which ``rings`` are footprints grown outwards (``geom.grow``); 0 where they are the footprints.
+    footprints : Rings
+        The footprints of the polygons that are grown; ``rings`` itself where none is.
+
+    Where ``grown`` is above 0, axes, variant and rise are those of the footprint, and so is the eave from which z counts:
+    over the footprint the roof is the one that it has without overhang, beyond it the outermost planes go on (below 0
+    where they fall).
     """
 
     rings: Rings
@@ -88,6 +99,8 @@ class FamilyTask:
     axes: Float64
     rise: Float64
     shift: Float64
+    grown: Float64
+    footprints: Rings
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +114,13 @@ class Family:
         ``draw(task)`` gives the surfaces of all polygons, in the task's order.
     reach : callable
         ``reach(task)`` gives the horizontal way over which each polygon's roof rises, metres; rise and shift are not read.
+    grows : bool
+        True when ``draw`` takes grown outlines.
     """
 
     draw: Callable[[FamilyTask], RoofSurfaces]
     reach: Callable[[FamilyTask], Float64]
+    grows: bool = False
 
 
 ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes", group="citygen.roofs")

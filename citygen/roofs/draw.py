@@ -11,7 +11,11 @@ from citygen.roofs.base import FAMILIES, Family, FamilyTask, RoofShape
 
 
 def draw(
-    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, numbers: tuple[Int64, Float64, Float64, Float64]
+    rings: Rings,
+    shapes: tuple[RoofShape, ...],
+    shape: Int64,
+    numbers: tuple[Int64, Float64, Float64, Float64],
+    grown: tuple[Float64, Rings] | None = None,
 ) -> list[tuple[Int64, RoofSurfaces]]:
     """
     Draw the roofs of polygons.
@@ -26,13 +30,15 @@ def draw(
         Which of them each polygon takes.
     numbers : ((p,) int64, (p, 2), (p,), (p,) float64)
         Variant, cross direction, rise and perturbation (m) of each polygon.
+    grown : ((p,) float64, Rings), optional
+        Where ``rings`` are footprints grown for an overhang: by how much (m), and the footprints.
 
     Returns
     -------
     list of ((k,) int64, RoofSurfaces)
         For each family: its polygons, and their surfaces in that order.
     """
-    return [(index, family.draw(task)) for index, family, task in _by_family(rings, shapes, shape, numbers)]
+    return [(index, family.draw(task)) for index, family, task in _by_family(rings, shapes, shape, numbers, grown)]
 
 
 def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64) -> Float64:
@@ -64,7 +70,11 @@ def measure(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Flo
 
 
 def _by_family(
-    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, numbers: tuple[Int64, Float64, Float64, Float64]
+    rings: Rings,
+    shapes: tuple[RoofShape, ...],
+    shape: Int64,
+    numbers: tuple[Int64, Float64, Float64, Float64],
+    grown: tuple[Float64, Rings] | None = None,
 ) -> Iterator[tuple[Int64, Family, FamilyTask]]:
     """Yield each family that polygons ask for, with those polygons and the task that they make."""
     variant, axes, rise, shift = numbers
@@ -72,5 +82,11 @@ def _by_family(
         index = np.flatnonzero(np.array([s.family == family for s in shapes])[shape])
         if len(index):
             mine = rings if len(index) == len(rings) else take(rings, index)
-            task = FamilyTask(mine, shapes, shape[index], variant[index], axes[index], rise[index], shift[index])
-            yield index, FAMILIES[family], task
+            by, within = (np.zeros(len(index)), mine) if grown is None else (grown[0][index], take(grown[1], index))
+            yield (
+                index,
+                FAMILIES[family],
+                FamilyTask(
+                    mine, shapes, shape[index], variant[index], axes[index], rise[index], shift[index], by, within
+                ),
+            )

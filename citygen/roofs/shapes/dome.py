@@ -24,6 +24,7 @@ ROOFS.register(
         pitch=Param("roof_angle_deg", 45.0, 5.0, 80.0, "Slope of the roof from the level."),
         section=section,
         run=1.0,
+        overhangs=False,
     ),
     aliases=(
         "spherical",

@@ -22,6 +22,7 @@ ROOFS.register(
         pitch=Param("roof_angle_deg", 60.0, 10.0, 85.0, "Slope of the roof from the level."),
         section=section,
         run=1.0,
+        overhangs=False,
     ),
     aliases=(),
 )

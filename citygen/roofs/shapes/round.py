@@ -23,6 +23,7 @@ ROOFS.register(
         pitch=Param("roof_angle_deg", 30.0, 3.0, 75.0, "Slope of the roof from the level."),
         section=section,
         run=0.5,
+        overhangs=False,
     ),
     aliases=(
         "barrel",
