@@ -69,6 +69,10 @@ class BuildConfig(BaseModel):
     )
     storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
     default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    overhang: float = Field(0.0, ge=0, le=3, description="How far roofs reach beyond the walls, metres.")
+    roof_thickness: float = Field(
+        0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")

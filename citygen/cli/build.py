@@ -58,6 +58,10 @@ _STAGES = {
 @click.option(
     "--default-height", type=float, metavar="M", help="Eave height where nothing is known. Default: by class and area."
 )
+@click.option("--overhang", type=float, metavar="M", help="How far roofs reach beyond the walls. Default: 0.")
+@click.option(
+    "--roof-thickness", type=float, metavar="M", help="From a roof's surface to its overhang's underside. Default: 0.2."
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(

@@ -137,6 +137,8 @@ def _tiles(
         geoid_offset_m=config.geoid_offset,
         attributes=AttributeOptions(config.map, config.storey_height, config.default_height),
         formats=inputs.formats,
+        overhang_m=config.overhang,
+        roof_thickness_m=config.roof_thickness,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]

@@ -28,6 +28,8 @@ class TileOptions:
         Column map, storey height, default height.
     formats : tuple of str
         To write.
+    overhang_m, roof_thickness_m : float
+        How far roofs reach beyond the walls where a row does not say it (0: not at all), and how thick they are there.
     """
 
     crs: str
@@ -37,3 +39,5 @@ class TileOptions:
     geoid_offset_m: float
     attributes: AttributeOptions
     formats: tuple[str, ...]
+    overhang_m: float = 0.0
+    roof_thickness_m: float = 0.2
