@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass, replace
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import citygen
 import citygen.pipeline.overhangs as overhangs
 import citygen.roofs.draw as roof_draw
 from build_solids import Town, raise_town
+from builds import accounted, assert_same, build, plots, rows, same_rows, triangles
 from citygen.geom.grow import MITRE_LIMIT, grow
 from citygen.geom.rings import polygon_areas
 from citygen.model.meshes import FLOOR, ROOF, SOFFIT, WALL, Meshes, take
@@ -20,6 +23,7 @@ from citygen.pipeline.overhangs import LEFT_OUT, NOT_FOR_SHAPE, REDUCED, Overhan
 from citygen.pipeline.shaping import shape_solids
 from citygen.roofs.base import FAMILIES, ROOFS, Family, FamilyTask
 from citygen.solids.certify import certify, volumes
+from citygen.validation import check_output
 from oracle import Solid, area_vector, corners, flat, solid_of, surface_faults, to_trimesh, topology_faults
 from shapes import REAL, plans, real_footprints
 from strategies import holed_polygons
@@ -351,3 +355,54 @@ def test_a_needle_is_cut_off_square():
     grown, ok = grow(from_polygons(np.array([PLANS["needle"]], dtype=object)), np.array([0.5]))
     assert ok.all()
     assert grown.coords[:, 0].min() == pytest.approx(-0.5 * MITRE_LIMIT, abs=1e-3)
+
+
+def town_frame() -> gpd.GeoDataFrame:
+    """Return houses on plots of 40 m, of every shape, and one whose own overhang differs."""
+    frame = plots(2 * len(ROOFS), height=9.0).drop(columns="roof:shape")
+    frame["roof_shape"] = list(ROOFS.names()) * 2
+    frame["roof_overhang"] = [None] * (len(frame) - 1) + [0.25]
+    frame.loc[frame.index[-1], "roof_shape"] = "gabled"
+    return frame
+
+
+def test_a_build_with_overhangs_is_valid_and_says_what_it_did(tmp_path):
+    frame = town_frame()
+    bare = citygen.build(frame.drop(columns="roof_overhang"), ground_z=0.0, out=tmp_path / "bare").buildings
+    city = citygen.build(frame, ground_z=0.0, out=tmp_path / "hung", overhang=0.5, roof_thickness=0.3)
+    report = check_output(tmp_path / "hung")
+    assert [i for i in report.issues if i.severity in {"error", "warning"}] == []
+    found = accounted(tmp_path / "hung")
+    assert {row["roof_shape"] for row in found.values()} == set(ROOFS.names())
+    for name, row in found.items():
+        plain = bare.loc[name]
+        assert (row["eave_z"], row["ridge_z"], row["base_z"]) == (plain.eave_z, plain.ridge_z, plain.base_z)
+        reach = 0.25 if name == frame.id.iloc[-1] else 0.5 if row["roof_shape"] in SHAPES else 0.0
+        wider = (12 + 2 * reach) * (8 + 2 * reach) / (12 * 8)
+        if row["roof_shape"] not in {"gambrel", "sawtooth"}:  # those have faces of several slopes
+            assert row["roof_area_m2"] / plain.roof_area_m2 == pytest.approx(wider, rel=1e-5), row["roof_shape"]
+        assert row["outcome"] == "ok"
+        assert ("overhang_not_for_shape" in row["reasons"]) == (reach == 0)
+        assert city.mesh(name).is_volume
+
+
+def test_a_building_s_own_overhang_needs_no_option(tmp_path):
+    frame = town_frame()
+    citygen.build(frame, ground_z=0.0, out=tmp_path / "own")
+    citygen.build(frame.drop(columns="roof_overhang"), ground_z=0.0, out=tmp_path / "none")
+    own, none = triangles(tmp_path / "own"), triangles(tmp_path / "none")
+    assert [name for name in own if own[name] != none[name]] == [frame.id.iloc[-1]]
+
+
+def test_the_same_bytes_with_any_workers_and_grid(tmp_path):
+    frame = town_frame()
+    options = {"ground_z": 0.0, "overhang": 0.5}
+    citygen.build(frame, out=tmp_path / "one", **options)
+    citygen.build(frame, out=tmp_path / "two", workers=2, **options)
+    assert_same(tmp_path / "one", tmp_path / "two")
+    frame.iloc[::-1].to_file(tmp_path / "backwards.gpkg")
+    build(
+        tmp_path / "three", buildings=[str(tmp_path / "backwards.gpkg")], grid="metric:100", id_column="id", **options
+    )
+    one, three = rows(tmp_path / "one"), rows(tmp_path / "three")
+    same_rows(one, three, one, aside=("tile", "source"))
