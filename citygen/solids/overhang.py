@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.eaves import hang, trace
 from citygen.geom.triangulate import face_vectors
 from citygen.model.meshes import Meshes
@@ -79,27 +79,56 @@ def overhang(
     )
     places = _straightened(places, rings, (walls, wall_offsets))
     z = _heights(places, (node, np.diff(flat.vertex_offsets)), cells, roof, low) - below.thickness_m
-    faces = np.searchsorted(cells.polygon, np.arange(len(rings) + 1)).astype(np.int64)
-    node_offsets = np.searchsorted(node_polygon, np.arange(len(rings) + 1)).astype(np.int64)
-    arrays = hang(
-        (rings.coords, rings.ring_offsets, rings.polygon_offsets, grown.vertex_offsets),
-        (
-            roof.points,
-            roof.corners,
-            roof.ring_offsets,
-            roof.face_offsets,
-            roof.polygon_faces,
-            roof.riser,
-            roof.chain,
-            roof.chain_offsets,
-        ),
-        (node, flat.ring_offsets, flat.polygon_offsets, faces),
+    return _closed(
+        outlines,
+        roof,
+        (node, flat.ring_offsets, flat.polygon_offsets, _starts(cells.polygon, len(rings))),
         (walls, wall_offsets),
-        (np.column_stack([places, z]), node_offsets, point_node),
-        (below.base_z, below.eave_z),
-        ok,
+        (np.column_stack([places, z]), _starts(node_polygon, len(rings)), point_node),
+        (below.base_z, below.eave_z, ok, *rows_origins),
     )
-    return Meshes(*arrays, solid_row=rows_origins[0], origins=rows_origins[1])
+
+
+def _starts(owner: Int64, n: int) -> Int64:
+    """Return where the things of each of n owners start, and where the last one's end; owners ascend."""
+    return np.searchsorted(owner, np.arange(n + 1)).astype(np.int64)
+
+
+def _closed(
+    outlines: tuple[Rings, Rings],
+    roof: RoofSurfaces,
+    cells: tuple[Int64, Int64, Int64, Int64],
+    walls: tuple[Int64, Int64],
+    nodes: tuple[Float64, Int64, Int64],
+    about: tuple[Float64, Float64, Bool, Int64, Float64],
+) -> Meshes:
+    """Write the faces of all solids; see ``hang``. The last are base, eave, which to close, rows and origins."""
+    rings, grown = outlines
+    base_z, eave_z, ok, rows, origins = about
+    arrays = (
+        roof.points,
+        roof.corners,
+        roof.ring_offsets,
+        roof.face_offsets,
+        roof.polygon_faces,
+        roof.riser,
+        roof.chain,
+        roof.chain_offsets,
+    )
+    plans = (rings.coords, rings.ring_offsets, rings.polygon_offsets, grown.vertex_offsets)
+    parts = hang(plans, arrays, cells, walls, nodes, (base_z, eave_z), ok)
+    vertices, corners, ring_offsets, face_offsets, face_class, solid_faces, solid_vertices = parts
+    return Meshes(
+        vertices,
+        corners,
+        ring_offsets,
+        face_offsets,
+        face_class,
+        solid_faces,
+        solid_vertices,
+        solid_row=rows,
+        origins=origins,
+    )
 
 
 def _nodes(

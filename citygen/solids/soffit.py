@@ -137,15 +137,15 @@ def _level_cells(rings: Rings, grown: Rings, roof: RoofSurfaces, index: Int64) -
     first = is_outline[ring]
     shells, holes = np.where(first, outer, inner), np.where(first, inner, outer)
     polygon = np.repeat(index, n_rings)
-    return shapely.polygons(shells, holes=holes[:, None]), polygon, np.full(len(ring), -1, dtype=np.int64)
+    cells = np.asarray(shapely.polygons(shells, holes=holes[:, None]), dtype=object)
+    return cells, polygon, np.full(len(ring), -1, dtype=np.int64)
 
 
 def _linear_rings(coords: Float64, ring_offsets: Int64, ring: Int64) -> Objects:
     """Return chosen rings as GEOS has them."""
     sizes = np.diff(ring_offsets)[ring]
     own = np.repeat(np.arange(len(ring)), sizes)
-    rings: Objects = shapely.linearrings(coords[ranges(ring_offsets[ring], sizes)], indices=own)
-    return rings
+    return np.asarray(shapely.linearrings(coords[ranges(ring_offsets[ring], sizes)], indices=own), dtype=object)
 
 
 def _sloped_cells(rings: Rings, roof: RoofSurfaces, index: Int64, grid_m: float) -> tuple[Objects, Int64, Int64]:
@@ -192,8 +192,8 @@ def _linework(rings: Rings, roof: RoofSurfaces, chosen: tuple[Int64, Int64]) -> 
     flat, owner = flat[order], owner[order]
     fresh = np.ones(len(flat), dtype=bool)
     fresh[1:] = (flat[1:] != flat[:-1]).any(axis=1) | (owner[1:] != owner[:-1])
-    lines: Objects = shapely.multilinestrings(shapely.linestrings(flat[fresh].reshape(-1, 2, 2)), indices=owner[fresh])
-    return lines
+    lines = np.asarray(shapely.linestrings(flat[fresh].reshape(-1, 2, 2)), dtype=object)
+    return np.asarray(shapely.multilinestrings(lines, indices=owner[fresh]), dtype=object)
 
 
 def _after(corner: Int64, sizes: Int64) -> Int64:
@@ -208,12 +208,12 @@ def _after(corner: Int64, sizes: Int64) -> Int64:
 def _polygonized(lines: Objects, grid_m: float) -> Objects:
     """Node and polygonize; where GEOS fails on one of them, all are done one by one and that one has no cells."""
     try:
-        found: Objects = shapely.polygonize(shapely.union_all(lines[:, None], axis=1, grid_size=grid_m)[:, None])
+        noded = np.asarray(shapely.union_all(lines[:, None], axis=1, grid_size=grid_m), dtype=object)
+        return np.asarray(shapely.polygonize(noded[:, None]), dtype=object)
     except shapely.errors.GEOSException:
         if len(lines) == 1:
             return np.array([shapely.GeometryCollection()], dtype=object)
         return np.concatenate([_polygonized(lines[k : k + 1], grid_m) for k in range(len(lines))])
-    return found
 
 
 def _face_over(roof: RoofSurfaces, chosen: tuple[Int64, Int64], owner: Int64, spot: Float64) -> Int64:
