@@ -27,7 +27,9 @@ from citygen.solids.overhang import Below, overhang, underside
 from citygen.solids.soffit import steepest_edge
 
 NOT_FOR_SHAPE = reason(
-    "overhang_not_for_shape", "ok", "This roof is too steep at its edge to overhang; it ends at the walls."
+    "overhang_not_for_shape",
+    "ok",
+    "Roofs of this shape, or as steep at the edge, do not overhang; this one ends at the walls.",
 )
 REDUCED = reason(
     "overhang_reduced", "ok", "There was no room for the whole overhang; a half or a quarter of it was built."
