@@ -87,6 +87,10 @@ class BuildConfig(BaseModel):
     roof_segments: int | None = Field(
         None, ge=2, le=64, description="Planes a quarter turn of a curved roof is made of. Default: each shape's own."
     )
+    overhang: float = Field(0.0, ge=0, le=3, description="How far roofs reach beyond the walls, metres.")
+    roof_thickness: float = Field(
+        0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")

@@ -79,7 +79,7 @@ def roofs() -> str:
         "degrees, and the bounds of what is taken. A word that is not here gives a flat roof, and the row says `roof_unknown`.\n"
     )
     head = ["shape", "what it is", "other words", "family", "slope"]
-    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n\n{_features()}"
+    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n\n{_features()}{_overhangs()}"
 
 
 def _features() -> str:
@@ -104,6 +104,24 @@ def _features() -> str:
         "`chimneys_fewer` and what was built (`dormers_fitted`, `chimneys_fitted` where chance asked for more).\n"
     )
     return f"{text}\n{table(['', 'size', 'what it is', 'usual', 'bounds'], rows)}\n"
+
+
+def _overhangs() -> str:
+    """Return the section on roofs that reach beyond the walls."""
+    return (
+        "\n## Overhangs\n\n![Roofs that reach beyond the walls](images/roof-overhangs.png)\n\n"
+        "`--overhang 0.5` lets roofs reach half a metre beyond the walls, at eaves and verges and into courtyards; the key\n"
+        "`roof_overhang` says it for one building. Default: none. Within the walls the roof stays the same; beyond them its\n"
+        "planes go on, and `--roof-thickness` below them lies the underside. It is level under flat roofs and under roofs with\n"
+        "upright steps. Corners are mitred; those sharper than 39 degrees are cut off square. `eave_z` is the height over the\n"
+        "walls, `ridge_z` the highest place over the footprint: the upper edge of a skillion or butterfly roof ends above it.\n"
+        "`roof_area_m2` counts the overhang, `wall_area_m2` the roof's upright edge. The solid stays closed and filled.\n\n"
+        f"In the picture, from left to right: {', '.join(overhanging())}.\n"
+        "Other shapes, and roofs steeper than 65 degrees at the edge, end at the walls (`overhang_not_for_shape`). Where edges\n"
+        "would meet (a courtyard or a gap narrower than two overhangs) or the underside would reach the ground, a half or a\n"
+        "quarter is built (`overhang_reduced`), or none (`overhang_left_out`). Neighbours are not looked at: over a party wall\n"
+        "two overhangs run into each other.\n"
+    )
 
 
 def inputs() -> str:
@@ -196,15 +214,39 @@ def draw_sample(path: Path) -> None:
 
 def draw_roofs(path: Path) -> None:
     """Draw each roof shape on a rectangle, on an L and around a courtyard, seen towards its gable."""
+    from citygen.preview.camera import Camera
+    from citygen.roofs.base import ROOFS
+
+    camera = Camera(azimuth_deg=-12, elevation_deg=32, zoom=0.94)
+    _draw_shapes(path, (ROOFS.names(), 3), camera, (1400, 640))
+
+
+def draw_overhangs(path: Path) -> None:
+    """Draw the roof shapes that overhang, from low down, where their undersides and edges show."""
+    from citygen.preview.camera import Camera
+
+    camera = Camera(azimuth_deg=-24, elevation_deg=9, zoom=1.0)
+    _draw_shapes(path, (overhanging(), 2), camera, (1400, 420), overhang=0.8, roof_thickness=0.25)
+
+
+def overhanging() -> tuple[str, ...]:
+    """Return the names of the roof shapes that overhang."""
+    from citygen.roofs.base import FAMILIES, ROOFS
+
+    return tuple(shape.name for shape in ROOFS if shape.overhangs and FAMILIES[shape.family].grows)
+
+
+def _draw_shapes(
+    path: Path, shown: tuple[tuple[str, ...], int], camera: object, size: tuple[int, int], **options: float
+) -> None:
+    """Draw shapes in columns on the first few of three outlines."""
     import geopandas as gpd
     import shapely
     from shapely.affinity import translate
 
     import citygen
     from citygen.pipeline.picture import city_scene
-    from citygen.preview.camera import Camera
     from citygen.preview.scene import render, write_png
-    from citygen.roofs.base import ROOFS
 
     box = shapely.box
     outlines = [box(0, 0, 10, 15), box(0, 0, 14, 16) - box(8, 7, 14, 16), box(0, 0, 15, 18) - box(4, 6, 10, 12)]
@@ -219,14 +261,14 @@ def draw_roofs(path: Path) -> None:
             "wall_colour": "#e6ddcc",
             "geometry": translate(outline, 500_000 + 21 * column, 5_150_000 - 26 * k),
         }
-        for column, shape in enumerate(ROOFS.names())
-        for k, outline in enumerate(outlines)
+        for column, shape in enumerate(shown[0])
+        for k, outline in enumerate(outlines[: shown[1]])
     ]
     frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
     with tempfile.TemporaryDirectory() as scratch:
-        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "roofs", crs="EPSG:32631")
+        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "roofs", crs="EPSG:32631", **options)
         scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
-        write_png(render(scene, camera=Camera(azimuth_deg=-12, elevation_deg=32, zoom=0.94), size=(1400, 640)), path)
+        write_png(render(scene, camera=camera, size=size), path)
 
 
 def draw_features(path: Path) -> None:
@@ -272,6 +314,7 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "sample.png": draw_sample,
     "roofs.png": draw_roofs,
     "roof-features.png": draw_features,
+    "roof-overhangs.png": draw_overhangs,
 }
 
 

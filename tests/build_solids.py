@@ -15,8 +15,17 @@ from oracle import faults, solid_of
 
 def attributes(n: int, **columns) -> Attributes:
     """Return ``n`` buildings of 9 m with nothing else known; any column can be given as an array or one value."""
-    numbers = ("eave_height_m", "levels", "roof_levels", "roof_height_m", "roof_angle_deg", "roof_direction_deg")
-    numbers += ("dormers", "chimneys")
+    numbers = (
+        "eave_height_m",
+        "levels",
+        "roof_levels",
+        "roof_height_m",
+        "roof_angle_deg",
+        "roof_overhang_m",
+        "roof_direction_deg",
+        "dormers",
+        "chimneys",
+    )
     values = {name: np.full(n, np.nan) for name in numbers}
     values |= {
         name: np.full(n, "", dtype=object) for name in ("roof_shape", "roof_orientation", "class_name", "part_hint")

@@ -196,7 +196,8 @@ def test_osm_words() -> None:
     assert found == {
         "height_m": 12.0, "eave_height_m": pytest.approx(math.nan, nan_ok=True), "min_height_m": 1.5,
         "height_from": "height", "levels": 3.0, "roof_levels": 1.0, "roof_shape": "gabled", "roof_height_m": 3.0,
-        "roof_angle_deg": 40.0, "roof_direction_deg": 337.5, "roof_direction_is_named": True,
+        "roof_angle_deg": 40.0, "roof_overhang_m": pytest.approx(math.nan, nan_ok=True),
+        "roof_direction_deg": 337.5, "roof_direction_is_named": True,
         "roof_orientation": "across", "dormers": 4.0, "chimneys": 0.0, "class_name": "house", "is_part": False, "part_hint": "",
         "wall_colour": 0xFFFFFF, "roof_colour": 0xD2B48C,
     }  # fmt: skip

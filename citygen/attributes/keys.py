@@ -61,6 +61,7 @@ _ALL = (
     Key("roof_height", "length", "Eave to roof top.", aliases=("roof:height",)),
     Key("roof_levels", "count", "Storeys within the roof.", high=50, aliases=("roof:levels",)),
     Key("roof_angle", "angle", "Slope against the horizontal.", high=89.99, aliases=("roof:angle",)),
+    Key("roof_overhang", "length", "How far the roof reaches beyond the walls.", high=3),
     Key("roof_direction", "bearing", "Down-slope bearing.", low=-360, high=720, aliases=("roof:direction",)),
     Key(
         "roof_orientation",

@@ -47,6 +47,7 @@ class Parsed:
     roof_levels: Float64
     roof_height_m: Float64
     roof_angle_deg: Float64
+    roof_overhang_m: Float64
     roof_direction_deg: Float64
     roof_direction_is_named: Bool
     roof_shape: Objects
@@ -137,6 +138,7 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         roof_levels=reader.numbers("roof_levels").values,
         roof_height_m=reader.numbers("roof_height").values,
         roof_angle_deg=reader.numbers("roof_angle").values,
+        roof_overhang_m=reader.numbers("roof_overhang").values,
         roof_direction_deg=np.where(wrapped >= 360.0, 0.0, wrapped),  # mod of a tiny negative rounds up to 360
         roof_direction_is_named=direction.is_named,
         roof_shape=reader.words("roof_shape"),

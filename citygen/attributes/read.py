@@ -99,6 +99,7 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         roof_shape=parsed.roof_shape,
         roof_height_m=parsed.roof_height_m,
         roof_angle_deg=parsed.roof_angle_deg,
+        roof_overhang_m=parsed.roof_overhang_m,
         roof_direction_deg=parsed.roof_direction_deg,
         roof_direction_is_named=parsed.roof_direction_is_named,
         roof_orientation=parsed.roof_orientation,

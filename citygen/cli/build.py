@@ -65,6 +65,10 @@ _STAGES = {
 @click.option(
     "--roof-segments", type=int, metavar="N", help="Planes a quarter turn of a curved roof is made of. Default: 6 or 8."
 )
+@click.option("--overhang", type=float, metavar="M", help="How far roofs reach beyond the walls. Default: 0.")
+@click.option(
+    "--roof-thickness", type=float, metavar="M", help="From a roof's surface to its overhang's underside. Default: 0.2."
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(

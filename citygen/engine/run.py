@@ -140,6 +140,8 @@ def _tiles(
         dormers=config.dormers,
         chimneys=config.chimneys,
         roof_segments=config.roof_segments,
+        overhang_m=config.overhang,
+        roof_thickness_m=config.roof_thickness,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]

@@ -13,7 +13,7 @@ from numba import njit
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.rings import ring_area
 from citygen.geom.skeleton import skeleton
-from citygen.geom.strips import loop_areas, walk
+from citygen.geom.strips import walk
 from citygen.geom.tolerances import MEET_M, TILING_AREA_REL
 from citygen.geom.wavefront import edge_lines
 

@@ -9,8 +9,8 @@ the skeleton. Upright faces over a wall become part of that wall; others are ris
 import numpy as np
 from numba import njit
 
-from citygen.geom.faces import faces_of
 from citygen.geom.extend import grown, grown_rows
+from citygen.geom.faces import faces_of
 from citygen.geom.revolve import stack
 from citygen.geom.strips import loop_areas, owners
 from citygen.geom.walls import END, HIGH, back_wall, leftmost_end, roles
@@ -45,7 +45,7 @@ def _speeds(xy, own, form, strips, axis, is_compact, shift):
         if form[1] == _BACK_ONLY:
             part[back_wall(xy, (after, direction), axis, own[1])] = END
         else:
-            part = roles(xy, own, (after, direction), axis, is_compact)
+            part = roles(xy, (after, direction), axis, is_compact)
             one = leftmost_end(part, (after, direction), axis) if form[2] else -1
         for i in range(n):
             for s in range(k):
@@ -233,8 +233,8 @@ def inset_surfaces(outlines, forms, sections, task):
     ``outlines`` are coordinates, ring offsets and polygon offsets. ``forms`` (s, 4) says of each distinct form: stops at a
     level top; walls alike, with gable ends, or with an upright back (0, 1, 2); one of the ends differs; apex. ``sections``
     are breaks, heights, section offsets, and the speeds of ends, high walls and the one end in each strip (those of section s
-    start at its offset less s). ``task`` is, a polygon each: form, cross direction, whether it is compact, growth, shift. Returns the
-    arrays of ``RoofSurfaces`` in their order, with heights 0..1, and the reach of each polygon.
+    start at its offset less s). ``task`` is, a polygon each: form, cross direction, whether it is compact, growth, shift.
+    Returns the arrays of ``RoofSurfaces`` in their order, with heights 0..1, and the reach of each polygon.
     """
     coords, ring_offsets, polygon_offsets = outlines
     breaks, heights, section_offsets, ends, backs, ones = sections

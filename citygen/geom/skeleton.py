@@ -28,7 +28,6 @@ from citygen.geom.wavefront import (
     velocity,
 )
 
-# ruff: noqa: PLR0917  the wavefront is a set of flat arrays; a kernel takes those it reads
 _VERTICES, _NODES, _ARCS, _FACES = 0, 1, 2, 3
 """Entries of ``counts``: vertices, nodes and arcs so far, and the number of the first face of this phase."""
 

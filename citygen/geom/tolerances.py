@@ -49,3 +49,7 @@ TOUCH_M = 1e-6
 
 TIE_REL = 1e-9
 """Relative. Lengths that differ by less are equal: two halves of one roof are, whatever their rounding."""
+
+SOFFIT_GRIDS_M = (2.0**-12, 2.0**-16, 2.0**-20)
+"""m. Grids on which the lines below an overhang meet: a quarter of a millimetre, so that no face is thinner; finer on a
+second and third try. Powers of two: exact in floating point."""

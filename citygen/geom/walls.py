@@ -86,7 +86,7 @@ def _turns(after, direction):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _candidates(xy, after, direction, turn):
+def _candidates(xy, after, turn):
     """Return which edges may be gable ends, and the inset (n,) at which each would shrink to nothing between its neighbours."""
     n = len(after)
     may, vanish = np.zeros(n, np.bool_), np.empty(n)
@@ -95,12 +95,12 @@ def _candidates(xy, after, direction, turn):
         rate = np.tan(0.5 * a) + np.tan(0.5 * b)
         j = after[i]
         vanish[i] = np.hypot(xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]) / rate if rate > 1e-12 else np.inf
-        may[i] = _LEAST_TURN <= min(a, b) and max(a, b) <= _MOST_TURN and _LEAST_BACK <= a + b <= _MOST_BACK
+        may[i] = min(a, b) >= _LEAST_TURN and max(a, b) <= _MOST_TURN and _LEAST_BACK <= a + b <= _MOST_BACK
     return may, vanish
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def roles(xy, ring_offsets, lines, axis, is_compact):
+def roles(xy, lines, axis, is_compact):
     """
     Say which part each wall of one polygon plays.
 
@@ -110,7 +110,7 @@ def roles(xy, ring_offsets, lines, axis, is_compact):
     after, direction = lines
     n = len(after)
     part, facing = np.zeros(n, np.int8), np.empty(n)
-    may, vanish = _candidates(xy, after, direction, _turns(after, direction))
+    may, vanish = _candidates(xy, after, _turns(after, direction))
     before = np.empty(n, np.int64)
     longest = np.zeros(2)
     for i in range(n):

@@ -9,7 +9,6 @@ The kernels share flat state arrays: ``front`` (left edge, right edge, next, pre
 import numpy as np
 from numba import njit
 
-# ruff: noqa: PLR0917  the wavefront is a set of flat arrays; a kernel takes those it reads
 LEFT, RIGHT, NEXT, PREV, NODE = 0, 1, 2, 3, 4
 """Columns of ``front``."""
 PARALLEL = 1e-9
@@ -81,7 +80,7 @@ def split(front, motion, lines, at, v, a, t, eps):
     """Return when reflex vertex ``v`` reaches the wavefront edge that starts at ``a``; infinite when it misses it."""
     direction, offset, speed = lines
     e, b = front[a, RIGHT], front[a, NEXT]
-    if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # noqa: PLR1714  plain compares: this is hot
+    if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # plain compares: this is hot
         return np.inf
     dx, dy = direction[e, 0], direction[e, 1]
     rate = -dy * motion[v, 3] + dx * motion[v, 4] - speed[e]
@@ -90,7 +89,7 @@ def split(front, motion, lines, at, v, a, t, eps):
     gap = -dy * at[v, 0] + dx * at[v, 1] - offset[e] - speed[e] * t
     if gap < -eps:
         return np.inf
-    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:  # noqa: PLR1714
+    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:
         return np.inf  # they parted at one place and never meet again
     s = max(0.0, gap) / -rate
     x, y = at[v, 0] + s * motion[v, 3], at[v, 1] + s * motion[v, 4]
@@ -133,12 +132,12 @@ def touches(front, lines, at, v, a, t, eps):
     """Say whether ``v`` lies on the wavefront edge that starts at ``a``, away from the edge's ends."""
     direction, offset, speed = lines
     e, b = front[a, RIGHT], front[a, NEXT]
-    if v == a or v == b or e == front[v, LEFT] or e == front[v, RIGHT]:  # noqa: PLR1714
+    if v == a or v == b or e == front[v, LEFT] or e == front[v, RIGHT]:
         return False
     dx, dy = direction[e, 0], direction[e, 1]
     if abs(-dy * at[v, 0] + dx * at[v, 1] - offset[e] - speed[e] * t) > eps:
         return False
-    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:  # noqa: PLR1714
+    if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:
         return False
     from_a = dx * (at[v, 0] - at[a, 0]) + dy * (at[v, 1] - at[a, 1])
     to_b = dx * (at[b, 0] - at[v, 0]) + dy * (at[b, 1] - at[v, 1])

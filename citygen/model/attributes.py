@@ -34,6 +34,8 @@ class Attributes:
         The source's word, stripped, lower case, translated by the dialect; '' where none. Not judged here.
     roof_height_m, roof_angle_deg : (n,) float64
         Eave to top, and slope against the horizontal; NaN where not given.
+    roof_overhang_m : (n,) float64
+        How far the roof reaches beyond the walls; NaN where not given.
     roof_direction_deg : (n,) float64
         Down-slope bearing in [0, 360), clockwise from north; NaN where not given.
     roof_direction_is_named : (n,) bool
@@ -61,6 +63,7 @@ class Attributes:
     roof_shape: Objects
     roof_height_m: Float64
     roof_angle_deg: Float64
+    roof_overhang_m: Float64
     roof_direction_deg: Float64
     roof_direction_is_named: Bool
     roof_orientation: Objects

@@ -8,8 +8,8 @@ import numpy as np
 from citygen.arraytypes import AnyArray, Float64, Int64, UInt8
 from citygen.model.rings import offsets, ranges
 
-FLOOR, WALL, ROOF = 0, 1, 2
-SURFACE_NAMES: tuple[str, ...] = ("GroundSurface", "WallSurface", "RoofSurface")
+FLOOR, WALL, ROOF, SOFFIT = 0, 1, 2, 3
+SURFACE_NAMES: tuple[str, ...] = ("GroundSurface", "WallSurface", "RoofSurface", "OuterCeilingSurface")
 """CityGML's names; the index is the code in ``Meshes.face_class``."""
 
 
@@ -29,7 +29,7 @@ class Meshes:
     face_offsets : (f + 1,) int64
         Rings of each face, the outline first.
     face_class : (f,) uint8
-        ``FLOOR``, ``WALL`` or ``ROOF``.
+        ``FLOOR``, ``WALL``, ``ROOF`` or ``SOFFIT`` (the underside of an overhang).
     solid_faces, solid_vertices : (s + 1,) int64
         Faces and vertices of each solid.
     solid_row : (s,) int64

@@ -33,6 +33,8 @@ class TileOptions:
         For pitched roofs whose data give no number.
     roof_segments : int or None
         Planes that a quarter turn of a curved roof is made of; None: each shape's own.
+    overhang_m, roof_thickness_m : float
+        How far roofs reach beyond the walls where a row does not say it (0: not at all), and how thick they are there.
     """
 
     crs: str
@@ -45,3 +47,5 @@ class TileOptions:
     dormers: int | Literal["auto"] | None = None
     chimneys: int | Literal["auto"] | None = None
     roof_segments: int | None = None
+    overhang_m: float = 0.0
+    roof_thickness_m: float = 0.2

@@ -49,7 +49,9 @@ class Shaped:
     shape_name: Objects
 
 
-def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[Shaped, list[Finding]]:
+def shape_solids(
+    footprints: Footprints, plan: RoofPlan, build: Bool, ready: tuple[Int64, Meshes] | None = None
+) -> tuple[Shaped, list[Finding]]:
     """
     Make and certify the solids of a tile.
 
@@ -63,6 +65,8 @@ def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[S
         Of the same polygons and rows.
     build : (n,) bool
         Rows to build.
+    ready : ((k,) int64, Meshes), optional
+        Polygons that have a certified solid already, and those solids in order.
 
     Returns
     -------
@@ -74,6 +78,9 @@ def shape_solids(footprints: Footprints, plan: RoofPlan, build: Bool) -> tuple[S
     name = names[plan.shape]
     left = np.flatnonzero(build[row])
     done: list[tuple[Int64, Meshes]] = []
+    if ready is not None and len(ready[0]):
+        left = np.setdiff1d(left, ready[0])
+        done.append(ready)
     perturbed, rank = np.zeros(len(build), dtype=bool), np.zeros(len(build), dtype=np.int64)
     for tries, shift in enumerate(_TRIES):
         if len(left):
@@ -138,7 +145,7 @@ def _attempt(
     if shapes is not plan.shapes:
         variant = np.where(shape == plan.shape[row], variant, default_variants(shapes)[shape])
     still = np.zeros(len(index))
-    task = RoofTask(rings, shapes, shape, variant, plan.axes[index], rise, np.full(len(index), shift), still)
+    task = RoofTask(rings, shapes, shape, variant, plan.axes[index], rise, np.full(len(index), shift), still, rings)
     good_index: list[Int64] = []
     parts: list[Meshes] = []
     good = np.zeros(len(index), dtype=bool)

@@ -31,10 +31,11 @@ from citygen.pipeline.describe import describe
 from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
 from citygen.pipeline.options import TileOptions
+from citygen.pipeline.overhangs import Overhang, overhanging_solids
 from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
-from citygen.roofs.plan import plan_roofs
+from citygen.roofs.plan import RoofPlan, plan_roofs
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     )
     findings += found
     clock.lap("roofs")
-    shaped, found = shape_solids(footprints, plan, build)
+    shaped, found = _shape(footprints, plan, build, attributes, options)
     findings += found
     clock.lap("solids")
     shaped, features, found = add_features(shaped, plan, (ids, attributes, footprints.area_m2), options)
@@ -223,6 +224,20 @@ def _north(attributes: Attributes, footprints: Footprints, crs: str) -> Float64:
     if len(index):
         out[index] = north_on_grid(crs, footprints.origins[index])
     return out
+
+
+def _shape(
+    footprints: Footprints, plan: RoofPlan, build: Bool, attributes: Attributes, options: TileOptions
+) -> tuple[Shaped, list[Finding]]:
+    """Make the solids: first those whose roofs overhang, where any does, then the rest."""
+    given = attributes.roof_overhang_m
+    reach = np.where(np.isfinite(given), given, options.overhang_m)
+    if not (reach > 0).any():
+        return shape_solids(footprints, plan, build)
+    overhang = Overhang(reach, options.roof_thickness_m)
+    ready, findings = overhanging_solids(footprints, plan, np.flatnonzero(build), overhang)
+    shaped, found = shape_solids(footprints, plan, build, ready)
+    return shaped, findings + found
 
 
 def _write(

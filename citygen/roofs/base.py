@@ -82,6 +82,8 @@ class RoofShape:
         True when the two long sides differ, so the direction's sign matters.
     simpler : str
         The shape that stands in where this one cannot be drawn, before a flat one does.
+    overhangs : bool
+        False for a shape that is too steep at the eave to go on beyond the walls.
     """
 
     name: str
@@ -99,6 +101,7 @@ class RoofShape:
     is_flat: bool = False
     slopes_one_way: bool = False
     simpler: str = "flat"
+    overhangs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,13 @@ class FamilyTask:
     compact : (p,) bool
         Which polygons take one ridge (``geom.walls.compact``).
     grown : (p,) float64
-        Metres by which the polygons reach beyond the walls. Heights count from the eave at the wall: they are negative beyond.
+        Metres by which ``rings`` are footprints grown outwards (``geom.grow``); 0 where they are the footprints.
+    footprints : Rings
+        The footprints of the polygons that are grown; ``rings`` itself where none is.
+
+    Where ``grown`` is above 0, axes, variant and rise are those of the footprint, and so is the eave from which z counts:
+    over the footprint the roof is the one that it has without overhang, beyond it the outermost planes go on (below 0
+    where they fall).
     """
 
     rings: Rings
@@ -137,6 +146,7 @@ class FamilyTask:
     shift: Float64
     compact: Bool
     grown: Float64
+    footprints: Rings
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +161,13 @@ class Family:
     reach : callable
         ``reach(task)`` gives the horizontal way over which each polygon's roof rises, metres: the span across for profiles,
         the way from the wall to the innermost place for the others; rise and shift are not read.
+    grows : bool
+        True when ``draw`` takes grown outlines.
     """
 
     draw: Callable[[FamilyTask], RoofSurfaces]
     reach: Callable[[FamilyTask], Float64]
+    grows: bool = False
 
 
 ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes", group="citygen.roofs")

@@ -33,7 +33,9 @@ class RoofTask:
     axes : (p, 2) float64
         Cross directions.
     rise, shift, grown : (p,) float64
-        Rise, perturbation, and reach beyond the walls, metres.
+        Rise, perturbation, and how far ``rings`` reach beyond the walls, metres.
+    footprints : Rings
+        The polygons between the walls: ``rings`` itself where nothing reaches beyond.
     """
 
     rings: Rings
@@ -44,6 +46,7 @@ class RoofTask:
     rise: Float64
     shift: Float64
     grown: Float64
+    footprints: Rings
 
 
 def draw(task: RoofTask) -> list[tuple[Int64, RoofSurfaces]]:
@@ -91,7 +94,7 @@ def measure(
     """
     run, variant = np.zeros(len(rings)), default_variants(shapes, segments)[shape]
     still = np.zeros(len(rings))
-    task = RoofTask(rings, shapes, shape, variant, axes, still, still, still)
+    task = RoofTask(rings, shapes, shape, variant, axes, still, still, still, rings)
     for index, name, family, part in _by_family(task):
         run[index] = family.reach(part)
         if name == _WINGED:
@@ -119,7 +122,7 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
     is_compact: Bool = np.ones(len(task.rings), dtype=bool)
     looked = np.flatnonzero(may_wing | (own == names.index(_WINGED)))
     if len(looked):
-        mine = task.rings if len(looked) == len(task.rings) else take(task.rings, looked)
+        mine = task.footprints if len(looked) == len(task.rings) else take(task.footprints, looked)
         is_compact[looked] = compact(mine.coords, mine.ring_offsets, mine.polygon_offsets)
     own[may_wing & ~is_compact] = names.index(_WINGED)
     for f, name in enumerate(names):
@@ -136,5 +139,6 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
                 task.shift[index],
                 is_compact[index],
                 task.grown[index],
+                mine if task.footprints is task.rings else take(task.footprints, index),
             )
             yield index, name, FAMILIES[name], part

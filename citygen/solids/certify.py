@@ -11,10 +11,10 @@ from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.prism import count_fans
 from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
 from citygen.geom.triangulate import face_vectors, triangulate
-from citygen.model.meshes import FLOOR, ROOF, WALL, Meshes, take
+from citygen.model.meshes import FLOOR, ROOF, SOFFIT, WALL, Meshes, take
 
 
-def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
+def certify(meshes: Meshes, plan_area: Float64, roof_area: Float64 | None = None) -> dict[str, Bool]:
     """
     Judge every solid.
 
@@ -24,14 +24,16 @@ def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
         Solids; one without faces fails every check.
     plan_area : (s,) float64
         Footprint area of each, m2.
+    roof_area : (s,) float64, optional
+        Plan area of each roof where it overhangs its walls; default: the footprint's.
 
     Returns
     -------
     dict of str to (s,) bool
         True where a solid passes: 'closed' (every edge used once each way, every vertex amid one fan of faces), 'planar'
         (within ``PLANAR_M``), 'faces' (no
-        face without area), 'oriented' (floor down, roof up, walls upright, volume positive), 'plan' (floor and roof project
-        onto the footprint, to 1e-9 of its area).
+        face without area), 'oriented' (floor and soffits down, roof up, walls upright, volume positive), 'plan' (the floor
+        projects onto the footprint, the roof onto its own plan, soffits onto the difference, to 1e-9 of the area).
     """
     vectors = face_vectors(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
     face_solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_faces))
@@ -42,7 +44,7 @@ def certify(meshes: Meshes, plan_area: Float64) -> dict[str, Bool]:
         "planar": _none(_off_plane(meshes, vectors, area) > PLANAR_M, face_solid, len(meshes)) & filled,
         "faces": _none(area <= MIN_FACE_M2, face_solid, len(meshes)) & filled,
         "oriented": _oriented(meshes, vectors, area, face_solid) & filled,
-        "plan": _plan(meshes, vectors, face_solid, plan_area) & filled,
+        "plan": _plan(meshes, vectors, face_solid, (plan_area, plan_area if roof_area is None else roof_area)) & filled,
     }
 
 
@@ -127,10 +129,11 @@ def _off_plane(meshes: Meshes, vectors: Float64, area: Float64) -> Float64:
 
 
 def _oriented(meshes: Meshes, vectors: Float64, area: Float64, face_solid: Int64) -> Bool:
-    """Floors look down, roofs up, walls level, and the volume (divergence theorem) is positive."""
+    """Floors and soffits look down, roofs up, walls level, and the volume (divergence theorem) is positive."""
     up = vectors[:, 2] / np.maximum(area, MIN_FACE_M2)
     kind = meshes.face_class
     bad = ((kind == FLOOR) & (up > -0.999)) | ((kind == ROOF) & (up <= 1e-6)) | ((kind == WALL) & (np.abs(up) > 1e-6))
+    bad |= (kind == SOFFIT) & (up >= -1e-6)
     return _none(bad, face_solid, len(meshes)) & (volumes(meshes) > 0)
 
 
@@ -156,22 +159,23 @@ def _per_solid(face_solid: Int64, weights: Float64, n: int) -> Float64:
     return total
 
 
-def _plan(meshes: Meshes, vectors: Float64, face_solid: Int64, plan_area: Float64) -> Bool:
-    """Floor and roof faces, projected, have the footprint's area."""
-    n = len(meshes)
-    floor = _per_solid(face_solid, np.where(meshes.face_class == FLOOR, -vectors[:, 2], 0.0), n)
-    roof = _per_solid(face_solid, np.where(meshes.face_class == ROOF, vectors[:, 2], 0.0), n)
-    slack = 1e-9 * plan_area + 1e-9
-    good: Bool = (np.abs(floor - plan_area) <= slack) & (np.abs(roof - plan_area) <= slack)
+def _plan(meshes: Meshes, vectors: Float64, face_solid: Int64, areas: tuple[Float64, Float64]) -> Bool:
+    """Floor faces, projected, have the footprint's area, roof faces the roof's, soffits the difference."""
+    plan, roof = areas
+    slack = 1e-9 * roof + 1e-9
+    good: Bool = np.ones(len(meshes), dtype=bool)
+    for kind, sign, wanted in ((FLOOR, -1.0, plan), (ROOF, 1.0, roof), (SOFFIT, -1.0, roof - plan)):
+        found = _per_solid(face_solid, np.where(meshes.face_class == kind, sign * vectors[:, 2], 0.0), len(meshes))
+        good &= np.abs(found - wanted) <= slack
     return good
 
 
 def surface_areas(meshes: Meshes) -> dict[int, Float64]:
-    """Return the area of each solid's faces by class (``FLOOR``, ``WALL``, ``ROOF``), m2, (s,) float64 each."""
+    """Return the area of each solid's faces by class (``FLOOR``, ``WALL``, ``ROOF``, ``SOFFIT``), m2, (s,) float64 each."""
     vectors = face_vectors(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
     area = np.linalg.norm(vectors, axis=1)
     face_solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_faces))
     return {
         kind: _per_solid(face_solid, np.where(meshes.face_class == kind, area, 0.0), len(meshes))
-        for kind in (FLOOR, WALL, ROOF)
+        for kind in (FLOOR, WALL, ROOF, SOFFIT)
     }

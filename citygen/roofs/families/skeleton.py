@@ -110,4 +110,4 @@ def reach(task: FamilyTask) -> Float64:
 
 
 for _name in ("skeleton", "revolved"):
-    FAMILIES.register(_name, Family(draw, reach))
+    FAMILIES.register(_name, Family(draw, reach, grows=True))

@@ -5,7 +5,6 @@ import numpy as np
 from citygen.params import Param
 from citygen.roofs.base import ROOFS, Inset, RoofShape, Section
 
-
 BREAK, HEIGHT = 0.3, 0.14
 """Where a side breaks: share of the way from wall to ridge, and of the roof's height."""
 

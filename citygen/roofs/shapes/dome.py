@@ -25,6 +25,7 @@ ROOFS.register(
         pitch=Param("roof_angle_deg", 45.0, 5.0, 80.0, "Slope of the roof from the level."),
         inset=inset,
         segments=SEGMENTS,
+        overhangs=False,
         is_curved=True,
         apex="middle",
     ),

@@ -5,7 +5,6 @@ import numpy as np
 from citygen.params import Param
 from citygen.roofs.base import ROOFS, Inset, RoofShape, Section
 
-
 SIDE = Param("side_share", 0.3, 0.05, 0.45, "Share of the width that each slope takes.")
 
 

@@ -21,7 +21,7 @@ ROOFS.register(
     RoofShape(
         name="gabled",
         family="profile",
-        text="Two planes that meet in a ridge; the end walls rise to it. Ridges follow the wings of an outline, valleys lie between.",
+        text="Two planes that meet in a ridge; the end walls rise to it. Ridges follow the wings of an outline.",
         pitch=Param("roof_angle_deg", 35.0, 3.0, 75.0, "Slope of the roof from the level."),
         section=section,
         inset=inset,

@@ -28,6 +28,7 @@ ROOFS.register(
         pitch=Param("roof_angle_deg", 60.0, 10.0, 85.0, "Slope of the roof from the level."),
         inset=inset,
         segments=SEGMENTS,
+        overhangs=False,
         is_curved=True,
         apex="middle",
         simpler="dome",

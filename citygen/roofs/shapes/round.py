@@ -33,6 +33,7 @@ ROOFS.register(
         inset=inset,
         run=0.5,
         segments=SEGMENTS,
+        overhangs=False,
         is_curved=True,
         simpler="hipped",
     ),

@@ -21,7 +21,7 @@ ROOFS.register(
     RoofShape(
         name="saltbox",
         family="profile",
-        text="Two planes of one pitch; the long one falls lower, where roof:direction points. Ridges follow the wings of an outline.",
+        text="Two planes of one pitch; the long one falls lower, where roof:direction points. Ridges follow an outline's wings.",
         pitch=Param("roof_angle_deg", 30.0, 3.0, 70.0, "Slope of the roof from the level."),
         section=section,
         inset=inset,
