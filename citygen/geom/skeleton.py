@@ -28,8 +28,8 @@ from citygen.geom.wavefront import (
     velocity,
 )
 
-_VERTICES, _NODES, _ARCS, _FACES = 0, 1, 2, 3
-"""Entries of ``counts``: vertices, nodes and arcs so far, and the number of the first face of this phase."""
+_VERTICES, _NODES, _ARCS = 0, 1, 2
+"""Entries of ``counts``: vertices, nodes and arcs so far."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -48,12 +48,12 @@ def _insert(front, motion, alive, at, counts, a, x, y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _arc(arcs, counts, a, b, left, right):
+def _arc(arcs, counts, number, a, b, left, right):
     """Add an arc from node ``a`` to ``b`` with the faces of two edges on its sides."""
     if a >= 0 and a != b and left != right:
         k = counts[_ARCS]
         arcs[k, 0], arcs[k, 1] = a, b
-        arcs[k, 2], arcs[k, 3] = counts[_FACES] + left, counts[_FACES] + right
+        arcs[k, 2], arcs[k, 3] = number[left], number[right]
         counts[_ARCS] += 1
 
 
@@ -72,7 +72,7 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
 
     Returns whether the edges paired up.
     """
-    direction, _, speed = lines
+    direction, _, speed, number = lines
     x, y = at[members[0], 0], at[members[0], 1]
     node = counts[_NODES]
     nodes[node, 0], nodes[node, 1], nodes[node, 2] = x, y, t
@@ -80,7 +80,7 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
     n_in, n_out = 0, 0
     arriving, leaving = np.empty(len(members), np.int64), np.empty(len(members), np.int64)
     for v in members:
-        _arc(arcs, counts, front[v, NODE], node, front[v, LEFT], front[v, RIGHT])
+        _arc(arcs, counts, number, front[v, NODE], node, front[v, LEFT], front[v, RIGHT])
         alive[v] = False
         if not _among(members, front[v, PREV]):
             arriving[n_in] = v
@@ -137,7 +137,7 @@ def _gather(alive, at, active, first, count, v, eps, members, size):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _settle(front, motion, lines, alive, at, nodes, arcs, counts, active, first, members, t, eps):
     """Clear what joins left degenerate: loops of one or two vertices, vertices within one edge, opposite edges to zip."""
-    direction, _, speed = lines
+    direction, _, speed, number = lines
     v = first
     while v < counts[_VERTICES]:
         if not alive[v]:
@@ -147,7 +147,7 @@ def _settle(front, motion, lines, alive, at, nodes, arcs, counts, active, first,
         if u == v:
             alive[v] = False
         elif u == w:
-            _arc(arcs, counts, front[v, NODE], front[u, NODE], front[v, LEFT], front[v, RIGHT])
+            _arc(arcs, counts, number, front[v, NODE], front[u, NODE], front[v, LEFT], front[v, RIGHT])
             alive[v] = alive[u] = False
         elif front[v, LEFT] == front[v, RIGHT]:
             front[u, NEXT], front[w, PREV] = w, u
@@ -215,31 +215,34 @@ def _meet(front, motion, lines, alive, reflex, at, when, counts, active, hot, t,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _change(front, motion, lines, at, nodes, arcs, counts, active, phase, t):
-    """Go over to the next phase: every wavefront vertex ends at a node, and edges between nodes part their faces."""
-    direction, offset, speed = lines
-    n, old = len(offset), counts[_FACES]
-    for e in range(n):
-        offset[e] += (speed[e] - phase[e]) * t
-        speed[e] = phase[e]
+def _change(front, motion, lines, at, nodes, arcs, counts, active, phase, first, is_cap, t):
+    """
+    Go over to the next phase: every wavefront vertex ends at a node, and edges between nodes part their faces.
+
+    ``phase`` are the speeds from now on, ``first`` the number of the first edge's face, ``is_cap`` whether all is one face now.
+    """
+    direction, offset, speed, number = lines
+    n = len(offset)
     for v in active:
         node = counts[_NODES]
         counts[_NODES] += 1
         nodes[node, 0], nodes[node, 1], nodes[node, 2] = at[v, 0], at[v, 1], t
-        _arc(arcs, counts, front[v, NODE], node, front[v, LEFT], front[v, RIGHT])
+        _arc(arcs, counts, number, front[v, NODE], node, front[v, LEFT], front[v, RIGHT])
         front[v, NODE] = node
-    counts[_FACES] += n
-    for v in active:
+    for v in active:  # every edge once, or once a piece
         e = front[v, RIGHT]
-        k = counts[_ARCS]
-        arcs[k, 0], arcs[k, 1], arcs[k, 2], arcs[k, 3] = (
-            front[v, NODE],
-            front[front[v, NEXT], NODE],
-            old + n + e,
-            old + e,
-        )
-        counts[_ARCS] += 1
-        vx, vy, _ = velocity(direction, speed, front[v, LEFT], e)
+        if is_cap or speed[e] != 0.0 or phase[e] != 0.0:  # an upright face goes on as it is
+            k = counts[_ARCS]
+            arcs[k, 0], arcs[k, 1] = front[v, NODE], front[front[v, NEXT], NODE]
+            arcs[k, 2], arcs[k, 3] = first + e, number[e]
+            counts[_ARCS] += 1
+    for e in range(n):
+        if is_cap or speed[e] != 0.0 or phase[e] != 0.0:
+            number[e] = first + e
+        offset[e] += (speed[e] - phase[e]) * t
+        speed[e] = phase[e]
+    for v in active:
+        vx, vy, _ = velocity(direction, speed, front[v, LEFT], front[v, RIGHT])
         motion[v, 0], motion[v, 1], motion[v, 2], motion[v, 3], motion[v, 4] = at[v, 0], at[v, 1], t, vx, vy
 
 
@@ -275,17 +278,18 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
     at which a phase ends; whether to stop at the last of them and leave what is inside as one face; and the distance within
     which vertices meet. Returns nodes (m, 3) (x, y, time; the outline's vertices first), arcs (k, 4) (from, to, face on the
     left, face on the right) and whether the wavefront came to its end. The face of edge e in phase k has the number
-    ``k * n + e``; with a cap, all of the last phase's are its face.
+    ``k * n + e``; an upright one keeps the number of the phase in which it began. With a cap, all of the last phase's are its
+    face.
     """
     n = len(xy)
     after, direction, offset = edge_lines(xy, ring_offsets)
     speed = speeds[0].copy()
-    lines = (direction, offset, speed)
+    lines = (direction, offset, speed, np.arange(n))
     cap, more = 12 * n + 64, (len(times)) * (2 * n + 16)
     front = np.empty((cap, 5), np.int64)
     motion, at, alive = np.empty((cap, 5)), np.empty((cap, 2)), np.zeros(cap, np.bool_)
     nodes, arcs = np.empty((cap + more, 3)), np.empty((cap + 2 * more, 4), np.int64)
-    counts = np.array([n, n, 0, 0])
+    counts = np.array([n, n, 0])
     for v in range(n):
         front[after[v], PREV], front[after[v], LEFT] = v, v
         front[v, NEXT], front[v, RIGHT], front[v, NODE] = after[v], v, v
@@ -317,8 +321,9 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
             if not _room(front, nodes[: len(nodes) - size], arcs[: len(arcs) - 2 * size], counts, 0):
                 break
             phase += 1
-            _change(front, motion, lines, at, nodes, arcs, counts, now, speeds[phase], t)
-            if capped and phase == len(times):
+            is_cap = capped and phase == len(times)
+            _change(front, motion, lines, at, nodes, arcs, counts, now, speeds[phase], phase * n, is_cap, t)
+            if is_cap:
                 return nodes[: counts[_NODES]].copy(), arcs[: counts[_ARCS]].copy(), True
             for v in now:
                 fresh[n_fresh] = v

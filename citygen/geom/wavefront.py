@@ -78,7 +78,7 @@ def collapse(front, motion, direction, at, v, t):
 @njit(cache=True, nogil=True, error_model="numpy")
 def split(front, motion, lines, at, v, a, t, eps):
     """Return when reflex vertex ``v`` reaches the wavefront edge that starts at ``a``; infinite when it misses it."""
-    direction, offset, speed = lines
+    direction, offset, speed, _ = lines
     e, b = front[a, RIGHT], front[a, NEXT]
     if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # plain compares: this is hot
         return np.inf
@@ -130,7 +130,7 @@ def forecast(front, motion, lines, alive, reflex, at, when, target, active, fres
 @njit(cache=True, nogil=True, error_model="numpy")
 def touches(front, lines, at, v, a, t, eps):
     """Say whether ``v`` lies on the wavefront edge that starts at ``a``, away from the edge's ends."""
-    direction, offset, speed = lines
+    direction, offset, speed, _ = lines
     e, b = front[a, RIGHT], front[a, NEXT]
     if v == a or v == b or e == front[v, LEFT] or e == front[v, RIGHT]:
         return False
