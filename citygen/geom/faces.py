@@ -97,8 +97,12 @@ def _crosses(p, a, b, c, d):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def simple_loop(p):
-    """Say whether no two edges of a loop of points (m, 2) cross."""
+    """Say whether a loop of points (m, 2) passes no place twice and no two of its edges cross."""
     m = len(p)
+    for i in range(m):  # no place twice
+        for j in range(i + 1, m):
+            if p[i, 0] == p[j, 0] and p[i, 1] == p[j, 1]:
+                return False
     for i in range(m - 2):
         for j in range(i + 2, m - (1 if i == 0 else 0)):
             if _crosses(p, i, i + 1, j, (j + 1) % m):
@@ -140,8 +144,14 @@ def whole(nodes, half, loops, direction, cap_face, area):
             if k > 0:
                 up += local[k - 1, 0] * local[k, 1] - local[k, 0] * local[k - 1, 1]
         up += local[m - 1, 0] * local[0, 1] - local[0, 0] * local[m - 1, 1]
-        if up <= 0.0 or plan < -1e-9 or (m > 4 and not simple_loop(local[:m])):
+        if up <= 0.0 or plan < -1e-9:
             return False
+        if m > 3:
+            if plan > 0.01 * up:  # sloped: in plan, where rounding shows
+                for k in range(m):
+                    local[k, 0], local[k, 1] = nodes[tail[order[start + k]], 0], nodes[tail[order[start + k]], 1]
+            if not simple_loop(local[:m]):
+                return False
         seen[e % n] = True
     if cap_face > n and not seen.all():
         return False

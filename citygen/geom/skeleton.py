@@ -21,6 +21,8 @@ from citygen.geom.wavefront import (
     RIGHT,
     edge_lines,
     forecast,
+    closeness,
+    is_opposite,
     is_reflex,
     near,
     place,
@@ -103,9 +105,9 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
             f = front[leaving[o], RIGHT]
             dx, dy = direction[f, 0], direction[f, 1]
             angle = -np.arctan2(bx * dy - by * dx, bx * dx + by * dy)  # clockwise from the way back
-            if angle < -1e-9:
+            # opposite edges close on each other (no angle): what has been swept is never as thin as a full turn asks
+            if angle < -1e-6:
                 angle += 2.0 * np.pi
-            # opposite edges: zipped (no angle) when they close on each other; a full turn when they part
             if angle < best_angle:
                 best, best_angle = o, angle
         u, w = front[arriving[i], PREV], front[leaving[best], NEXT]
@@ -152,9 +154,12 @@ def _settle(front, motion, lines, alive, at, nodes, arcs, counts, active, first,
         elif front[v, LEFT] == front[v, RIGHT]:
             front[u, NEXT], front[w, PREV] = w, u
             alive[v] = False
-        elif velocity(direction, speed, front[v, LEFT], front[v, RIGHT])[2] == 2:
+        elif is_opposite(direction, front[v, LEFT], front[v, RIGHT]):
             du = np.hypot(at[u, 0] - at[v, 0], at[u, 1] - at[v, 1])
             dw = np.hypot(at[w, 0] - at[v, 0], at[w, 1] - at[v, 1])
+            if closeness(direction, front[v, LEFT], front[v, RIGHT]) * min(du, dw) > eps:
+                v += 1
+                continue
             if counts[_VERTICES] + 8 >= len(front):
                 return False
             if du < dw - eps:

@@ -48,6 +48,19 @@ def velocity(direction, speed, a, b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def is_opposite(direction, a, b):
+    """Say whether two edges run against each other, within a hundredth of a radian."""
+    ax, ay, bx, by = direction[a, 0], direction[a, 1], direction[b, 0], direction[b, 1]
+    return ax * bx + ay * by < 0.0 and abs(ax * by - ay * bx) < 0.01
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def closeness(direction, a, b):
+    """Return the sine of the angle between two edges: what their distance grows by, a metre along them."""
+    return abs(direction[a, 0] * direction[b, 1] - direction[a, 1] * direction[b, 0])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def is_reflex(front, direction, v):
     """Say whether the outline turns right at a vertex."""
     a, b = front[v, LEFT], front[v, RIGHT]
