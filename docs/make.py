@@ -1,7 +1,8 @@
 """
 Code to documentation: the help of every command, the tables of what is registered, the floors, and the pictures.
 
-``python docs/make.py`` writes them, ``--check`` says which are out of date (exit 1), ``--figures`` draws the pictures too.
+``python docs/make.py`` writes them, ``--check`` says which are out of date (exit 1), ``--figures`` draws the pictures
+too, or those that are named.
 A file or block that this script writes says so; what stands outside the marks is written by hand.
 """
 
@@ -9,15 +10,16 @@ import argparse
 import importlib
 import pkgutil
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))  # for its Markdown tables and marked blocks; nothing else is shared
 
+import draw_roofs  # noqa: E402
 from marked import replaced_block, table  # noqa: E402
 
 _NOTE = "<!-- Written by docs/make.py; change the code, then run: make docs -->\n"
@@ -58,28 +60,31 @@ def reasons() -> str:
 
 
 def roofs() -> str:
-    """Return the table of roof shapes."""
-    from citygen.roofs.base import ROOFS
+    """Return the catalogue of roof shapes: a table, then each with its picture, words and numbers."""
+    from citygen.roofs.describe import amount, describe_all
 
-    rows = [
-        [
-            f"`{shape.name}`",
-            shape.text,
-            ", ".join(f"`{word}`" for word in ROOFS.aliases(shape.name)),
-            shape.family,
-            f"{shape.pitch.default:g} ({shape.pitch.low:g} to {shape.pitch.high:g})",
-        ]
-        for shape in ROOFS
-    ]
+    shapes = describe_all()
+    *first, last = draw_roofs.outlines()
+    rows = [[f"[{s['name']}](#{s['name']})", s["text"], s["family"]] for s in shapes]
     text = (
-        f"![The roof shapes](images/roofs.png)\n\nFrom left to right: {', '.join(ROOFS.names())}; on a rectangle, on an L\n"
-        "and around a courtyard.\n\n"
+        "![The roof shapes](images/roofs.png)\n\n"
         "A shape's name and its other words are read in `roof:shape` (or the column given by `--map roof_shape=...`).\n"
-        "The numbers are the codes of the OGC and of the German surveys. Slope: where neither height nor angle is given, in\n"
-        "degrees, and the bounds of what is taken. A word that is not here gives a flat roof, and the row says `roof_unknown`.\n"
+        "The numbers among them are the codes of the OGC and of the German surveys. A word that is not here gives a flat\n"
+        "roof, and the row says `roof_unknown`. `citygen roofs` prints this list. The pictures show each shape on\n"
+        f"{', '.join(first)} and {last}, with the slope that it takes where neither a height nor an angle is given.\n"
     )
-    head = ["shape", "what it is", "other words", "family", "slope"]
-    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n"
+    parts = [f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(['shape', 'what it is', 'family'], rows)}\n"]
+    for shape in shapes:
+        name = shape["name"]
+        words = ", ".join(f"`{word}`" for word in shape["other_words"]) or "none"
+        lines = [
+            f"## {name}\n",
+            f"![{name} roofs](images/roofs/{name}.png)\n",
+            f"{shape['text']} Other words: {words}.\n",
+            *(f"- `{number['name']}`: {amount(number)}. {number['text']}" for number in shape["parameters"]),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def inputs() -> str:
@@ -170,48 +175,22 @@ def draw_sample(path: Path) -> None:
     citygen.build(town.buildings, dem=town.dem, aoi=town.aoi).plot(size=(1280, 800)).save(path, optimize=True)
 
 
-def draw_roofs(path: Path) -> None:
-    """Draw each roof shape on a rectangle, on an L and around a courtyard, seen towards its gable."""
-    import geopandas as gpd
-    import shapely
-    from shapely.affinity import translate
-
-    import citygen
-    from citygen.pipeline.picture import city_scene
-    from citygen.preview.camera import Camera
-    from citygen.preview.scene import render, write_png
+def figures() -> dict[str, Callable[[Path], None]]:
+    """Return what draws each picture below docs/images/: a strip a registered roof shape, and those of ``FIGURES``."""
     from citygen.roofs.base import ROOFS
 
-    box = shapely.box
-    outlines = [box(0, 0, 10, 15), box(0, 0, 14, 16) - box(8, 7, 14, 16), box(0, 0, 15, 18) - box(4, 6, 10, 12)]
-    rows = [
-        {
-            "id": f"{shape}-{k}",
-            "height": 8.0,
-            "roof_shape": shape,
-            "roof_height": None if shape == "flat" else 3.5,
-            "roof_direction": 90.0,
-            "roof_colour": "#b5654a",
-            "wall_colour": "#e6ddcc",
-            "geometry": translate(outline, 500_000 + 21 * column, 5_150_000 - 26 * k),
-        }
-        for column, shape in enumerate(ROOFS.names())
-        for k, outline in enumerate(outlines)
-    ]
-    frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
-    with tempfile.TemporaryDirectory() as scratch:
-        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "roofs", crs="EPSG:32631")
-        scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
-        write_png(render(scene, camera=Camera(azimuth_deg=-12, elevation_deg=32, zoom=0.94), size=(1400, 640)), path)
+    return FIGURES | {f"roofs/{name}.png": partial(draw_roofs.strip, name) for name in ROOFS.names()}
 
 
-FIGURES: dict[str, Callable[[Path], None]] = {"sample.png": draw_sample, "roofs.png": draw_roofs}
+FIGURES: dict[str, Callable[[Path], None]] = {"sample.png": draw_sample, "roofs.png": draw_roofs.sheet}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
-    parser.add_argument("--figures", action="store_true", help="draw the pictures too")
+    parser.add_argument(
+        "--figures", nargs="*", metavar="NAME", help="draw the pictures too: all, or those named (roofs/gabled.png)"
+    )
     given = parser.parse_args()
     stale = []
     for path, text in texts().items():
@@ -221,10 +200,10 @@ def main() -> int:
                 path.write_text(text, encoding="utf-8")
     for path in stale:
         print(f"{'out of date (run: make docs)' if given.check else 'wrote'}: {path.relative_to(ROOT)}")
-    if given.figures:
-        (DOCS / "images").mkdir(exist_ok=True)
-        for name, draw in FIGURES.items():
-            draw(DOCS / "images" / name)
+    if given.figures is not None:
+        known = figures()
+        for name in given.figures or known:
+            known[name](DOCS / "images" / name)
             print(f"drew: docs/images/{name}")
     return 1 if given.check and stale else 0
 
