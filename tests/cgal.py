@@ -44,9 +44,11 @@ def exact_skeleton(outline: Polygon) -> Skeleton | str:
 
     west, south, east, north = outline.bounds
     try:
-        solid = Geometry.from_wkb(shapely.to_wkb(outline)).extrude_straight_skeleton(10.0 * (east - west + north - south))
+        solid = Geometry.from_wkb(shapely.to_wkb(outline)).extrude_straight_skeleton(
+            10.0 * (east - west + north - south)
+        )
         loops = [np.array(face[0][:-1]) for face in solid.to_coordinates()]
-    except Exception as error:  # whatever it throws: its failure is a result of the comparison
+    except Exception as error:  # noqa: BLE001  whatever it throws: its failure is a result of the comparison
         return f"{type(error).__name__}: {error}".splitlines()[0][:100]
     sloped = [loop for loop in loops if len(loop) and loop[:, 2].max() > 0.0]
     return _joined(sloped) if sloped else "no face"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
+
 from skeleton_faces import Skeleton, apart, faults
 
 BOX = shapely.box(0, 0, 10, 6)
@@ -56,11 +57,17 @@ BROKEN = {
     "too high by 2 mm": (moved(RIGHT, 4, (0, 0, 0.002)), "a node is not as high as it is far from its edge"),
     "off the bisector": (moved(RIGHT, 4, (0, 0.01, 0.01)), "a node is not as high as it is far from its edge"),
     "a face is missing": (replace(RIGHT, loops=RIGHT.loops[:3]), "faces do not add up to the outline"),
-    "a face is there twice": (replace(RIGHT, loops=[*RIGHT.loops, RIGHT.loops[1]]), "faces do not add up to the outline"),
+    "a face is there twice": (
+        replace(RIGHT, loops=[*RIGHT.loops, RIGHT.loops[1]]),
+        "faces do not add up to the outline",
+    ),
     "a face is turned over": (with_loop(RIGHT, 1, [5, 2, 1]), "a face is turned over"),
     "a face crosses itself": (with_loop(RIGHT, 0, [0, 1, 4, 5]), "a face is not simple"),
     "a node twice": (with_loop(RIGHT, 1, [1, 2, 5, 4, 5]), "a face meets itself"),
-    "edges share a face": (replace(RIGHT, loops=[np.array([0, 1, 2, 5, 4]), *RIGHT.loops[2:]]), "edges that share a face"),
+    "edges share a face": (
+        replace(RIGHT, loops=[np.array([0, 1, 2, 5, 4]), *RIGHT.loops[2:]]),
+        "edges that share a face",
+    ),
     "below the outline": (moved(RIGHT, 4, (0, 0, -3.5)), "a node lies below the outline"),
     "a gap that an overlap makes up for": (
         Skeleton(np.vstack([RIGHT.nodes, [[3, 3.5, 3]]]), [*RIGHT.loops[:3], np.array([3, 0, 6])]),
@@ -78,13 +85,17 @@ def test_broken_skeletons_are_named(case: str) -> None:
 def test_a_face_that_runs_back_over_its_own_edge_is_named() -> None:
     # the right planes in the wrong places: face 0 takes a triangle of face 2's ridge and gives it back further on
     nodes = np.vstack([RIGHT.nodes, [[5, 3, 3], [4, 3, 3]]])
-    skeleton = Skeleton(nodes, [np.array([0, 1, 5, 7, 6, 4]), RIGHT.loops[1], np.array([2, 3, 4, 6, 7, 5]), RIGHT.loops[3]])
+    skeleton = Skeleton(
+        nodes, [np.array([0, 1, 5, 7, 6, 4]), RIGHT.loops[1], np.array([2, 3, 4, 6, 7, 5]), RIGHT.loops[3]]
+    )
     assert "a face does not follow its edge" in faults(BOX, skeleton)
 
 
 def test_how_far_apart_two_skeletons_are() -> None:
     wider = shapely.box(0, 0, 10, 6.01)
-    nodes = RIGHT.nodes + np.array([[0, 0, 0], [0, 0, 0], [0, 0.01, 0], [0, 0.01, 0], [0.005] * 3, [-0.005, 0.005, 0.005]])
+    nodes = RIGHT.nodes + np.array(
+        [[0, 0, 0], [0, 0, 0], [0, 0.01, 0], [0, 0.01, 0], [0.005] * 3, [-0.005, 0.005, 0.005]]
+    )
     other = Skeleton(nodes, RIGHT.loops)
     assert faults(wider, other) == set()
     assert apart(BOX, RIGHT, moved(RIGHT, 4, (0, 0, 0.002))) == pytest.approx(0.002)

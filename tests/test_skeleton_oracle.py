@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from cgal import exact_skeleton, need_oracle
+from outlines import FAMILIES, outline
 from shapely.geometry import Polygon
-from shapes import plans, real_footprints, skeleton_plans, turned
-from skeleton_faces import HEIGHT_M, Skeleton, apart, edges_of, faults
 
+from cgal import exact_skeleton, need_oracle
 from citygen.buildings.repair import repair
 from citygen.geom.inset import faces_over
 from citygen.model.rings import from_polygons, to_polygons
-from outlines import FAMILIES, outline
+from shapes import plans, real_footprints, skeleton_plans, turned
+from skeleton_faces import HEIGHT_M, Skeleton, apart, edges_of, faults
 
 need_oracle()
 
@@ -33,7 +33,9 @@ ONCE_WRONG = [
     ("nearly", 50, 356), ("nearly", 50, 362), ("nearly", 50, 401), ("nearly", 50, 538), ("nearly", 50, 578), ("nearly", 50, 584),
 ]  # fmt: skip
 """Family, vertices and number of outlines whose skeleton once was none, or had faces that were not simple."""
-to_be_mended = pytest.mark.xfail(strict=True, reason="the kernel fails on nearly simultaneous events; it is being replaced")
+to_be_mended = pytest.mark.xfail(
+    strict=True, reason="the kernel fails on nearly simultaneous events; it is being replaced"
+)
 
 
 def ours(polygon: Polygon) -> tuple[np.ndarray, list[np.ndarray]] | None:
