@@ -70,8 +70,9 @@ def roofs() -> str:
         "![The roof shapes](images/roofs.png)\n\n"
         "A shape's name and its other words are read in `roof:shape` (or the column given by `--map roof_shape=...`).\n"
         "The numbers among them are the codes of the OGC and of the German surveys. A word that is not here gives a flat\n"
-        "roof, and the row says `roof_unknown`. `citygen roofs` prints this list. The pictures show each shape on\n"
-        f"{', '.join(first)} and {last}, with the slope that it takes where neither a height nor an angle is given.\n"
+        "roof, and the row says `roof_unknown`. `citygen roofs` prints this list.\n\n"
+        f"The pictures show each shape on {', '.join(first)} and {last},\n"
+        "with the slope that it takes where neither a height nor an angle is given.\n"
     )
     parts = [f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(['shape', 'what it is', 'family'], rows)}\n"]
     for shape in shapes:

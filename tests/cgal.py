@@ -16,14 +16,14 @@ HAS_WHEEL = sys.platform == "linux" and platform.machine() == "x86_64"
 
 
 def need_oracle() -> None:
-    """Skip a module where pysfcgal has no wheel; fail where it has one and this is CI."""
+    """Skip where pysfcgal is not installed; fail where it has a wheel and this is CI."""
     try:
         import pysfcgal.geometry  # noqa: F401
     except ImportError as error:
         reason = f"pysfcgal, the exact straight skeleton to compare with, is not there: {error}"
         if os.environ.get("CI") and HAS_WHEEL:
             pytest.fail(reason, pytrace=False)
-        pytest.skip(reason, allow_module_level=True)
+        pytest.skip(reason)
 
 
 def exact_skeleton(outline: Polygon) -> Skeleton | str:

@@ -30,6 +30,11 @@ def test_a_start_loads_nothing_heavy(name: str) -> None:
     assert not heavy & loaded(start.code)
 
 
+def test_the_list_of_roofs_needs_no_kernels_and_no_frames() -> None:
+    modules = loaded("from citygen.roofs.describe import describe_all; assert describe_all()")
+    assert not {"numba", "pandas", "geopandas", "pyarrow", "pyproj", "rasterio", "pydantic", "rich"} & modules
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["import citygen", "citygen --help"])
 def test_a_start_is_quick(name: str) -> None:

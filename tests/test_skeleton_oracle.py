@@ -22,8 +22,6 @@ from citygen.model.rings import from_polygons, to_polygons
 from shapes import plans, real_footprints, skeleton_plans, turned
 from skeleton_faces import HEIGHT_M, Skeleton, apart, edges_of, faults
 
-need_oracle()
-
 SIZES = (4, 8, 12, 20)
 QUICK, MANY = 12, 150
 ONCE_WRONG = [
@@ -36,6 +34,11 @@ ONCE_WRONG = [
 to_be_mended = pytest.mark.xfail(
     strict=True, reason="the kernel fails on nearly simultaneous events; it is being replaced"
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _oracle() -> None:
+    need_oracle()
 
 
 def ours(polygon: Polygon) -> tuple[np.ndarray, list[np.ndarray]] | None:
