@@ -147,7 +147,9 @@ def test_faces_that_cross_themselves_cost_no_other_face_its_triangles():
     loops = [square, bow, around, square[::-1], spike, square]
     vertices = np.array([(x, y, 0.0) for loop in loops for x, y in loop])
     ring_offsets = np.cumsum([0, *map(len, loops)])
-    face_offsets = np.array([0, 1, 2, 4, 5, 6])  # the third has a hole, so it goes to Shapely too, together with the bow
+    face_offsets = np.array(
+        [0, 1, 2, 4, 5, 6]
+    )  # the third has a hole, so it goes to Shapely too, together with the bow
     triangles, offsets, vectors = triangulate(vertices, np.arange(len(vertices)), ring_offsets, face_offsets)
     assert np.diff(offsets)[[0, 2, 4]].tolist() == [2, 8, 2]
     a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
