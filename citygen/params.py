@@ -6,6 +6,9 @@ import numpy as np
 
 from citygen.arraytypes import Bool, Float64
 
+UNITS = ("deg", "m", "m2", "m3")
+"""What a parameter's name may end in to say its unit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
@@ -29,6 +32,19 @@ class Param:
     low: float
     high: float
     text: str
+
+    @property
+    def unit(self) -> str:
+        """
+        The unit that the name ends in; empty for a bare number.
+
+        Examples
+        --------
+        >>> Param("pitch_deg", 35, 5, 75, "Slope.").unit
+        'deg'
+        """
+        ending = self.name.rpartition("_")[2]
+        return ending if ending in UNITS else ""
 
     def clamp(self, values: Float64) -> tuple[Float64, Bool]:
         """

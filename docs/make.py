@@ -1,7 +1,8 @@
 """
 Code to documentation: the help of every command, the tables of what is registered, the floors, and the pictures.
 
-``python docs/make.py`` writes them, ``--check`` says which are out of date (exit 1), ``--figures`` draws the pictures too.
+``python docs/make.py`` writes them, ``--check`` says which are out of date (exit 1), ``--figures`` draws the pictures
+too, or those that are named.
 A file or block that this script writes says so; what stands outside the marks is written by hand.
 """
 
@@ -9,15 +10,17 @@ import argparse
 import importlib
 import pkgutil
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))  # for its Markdown tables and marked blocks; nothing else is shared
 
+import draw_options  # noqa: E402
+import draw_roofs  # noqa: E402
 from marked import replaced_block, table  # noqa: E402
 
 _NOTE = "<!-- Written by docs/make.py; change the code, then run: make docs -->\n"
@@ -58,70 +61,32 @@ def reasons() -> str:
 
 
 def roofs() -> str:
-    """Return the table of roof shapes."""
-    from citygen.roofs.base import ROOFS
+    """Return the catalogue of roof shapes: a table, then each with its picture, words and numbers."""
+    from citygen.roofs.describe import amount, describe_all
 
-    rows = [
-        [
-            f"`{shape.name}`",
-            shape.text,
-            ", ".join(f"`{word}`" for word in ROOFS.aliases(shape.name)),
-            shape.family,
-            f"{shape.pitch.default:g} ({shape.pitch.low:g} to {shape.pitch.high:g})",
-        ]
-        for shape in ROOFS
-    ]
+    shapes = describe_all()
+    *first, last = draw_roofs.outlines()
+    rows = [[f"[{s['name']}](#{s['name']})", s["text"], s["family"]] for s in shapes]
     text = (
-        f"![The roof shapes](images/roofs.png)\n\nFrom left to right: {', '.join(ROOFS.names())}; on a rectangle, on an L\n"
-        "and around a courtyard.\n\n"
+        "![The roof shapes](images/roofs.png)\n\n"
         "A shape's name and its other words are read in `roof:shape` (or the column given by `--map roof_shape=...`).\n"
-        "The numbers are the codes of the OGC and of the German surveys. Slope: where neither height nor angle is given, in\n"
-        "degrees, and the bounds of what is taken. A word that is not here gives a flat roof, and the row says `roof_unknown`.\n"
+        "The numbers among them are the codes of the OGC and of the German surveys. A word that is not here gives a flat\n"
+        "roof, and the row says `roof_unknown`. `citygen roofs` prints this list.\n\n"
+        f"The pictures show each shape on {', '.join(first)} and {last},\n"
+        "with the slope that it takes where neither a height nor an angle is given.\n"
     )
-    head = ["shape", "what it is", "other words", "family", "slope"]
-    return f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(head, rows)}\n\n{_features()}{_overhangs()}"
-
-
-def _features() -> str:
-    """Return the section on what stands on roofs."""
-    from citygen.params import Param
-    from citygen.solids import chimneys, dormers
-
-    rows = [
-        [name, f"`{p.name}`", p.text, f"{p.default:g}", f"{p.low:g} to {p.high:g}"]
-        for name, module in (("dormer", dormers), ("chimney", chimneys))
-        for p in vars(module).values()
-        if isinstance(p, Param)
-    ]
-    text = (
-        "## Dormers and chimneys\n\n![Dormers and chimneys](images/roof-features.png)\n\n"
-        "Columns `roof:dormers` and `roof:chimneys` (or those named with `--map dormers=...`, `--map chimneys=...`) say how many\n"
-        "a building has, also 0. Where they say nothing, `--dormers N` and `--chimneys N` hold for every pitched roof, and\n"
-        "`auto` lets chance, seeded by the id, class and floor area decide. Without the options there are none.\n\n"
-        "Each stands within one sloped face, clear of its edges and of the others, and is part of the one closed solid.\n"
-        "Dormers stand in a level row, evenly spaced, on the slopes that start at the eave; they are gabled or shed, as the id\n"
-        "has it. Chimneys stand near the ridge, and end above it. When there is no room for all, the row says `dormers_fewer` or\n"
-        "`chimneys_fewer` and what was built (`dormers_fitted`, `chimneys_fitted` where chance asked for more).\n"
-    )
-    return f"{text}\n{table(['', 'size', 'what it is', 'usual', 'bounds'], rows)}\n"
-
-
-def _overhangs() -> str:
-    """Return the section on roofs that reach beyond the walls."""
-    return (
-        "\n## Overhangs\n\n![Roofs that reach beyond the walls](images/roof-overhangs.png)\n\n"
-        "`--overhang 0.5` lets roofs reach half a metre beyond the walls, at eaves and verges and into courtyards; the key\n"
-        "`roof_overhang` says it for one building. Default: none. Within the walls the roof stays the same; beyond them its\n"
-        "planes go on, and `--roof-thickness` below them lies the underside. It is level under flat roofs and under roofs with\n"
-        "upright steps. Corners are mitred; those sharper than 39 degrees are cut off square. `eave_z` is the height over the\n"
-        "walls, `ridge_z` the highest place over the footprint: the upper edge of a skillion or butterfly roof ends above it.\n"
-        "`roof_area_m2` counts the overhang, `wall_area_m2` the roof's upright edge. The solid stays closed and filled.\n\n"
-        f"In the picture, from left to right: {', '.join(overhanging())}.\n"
-        "Other shapes, and roofs steeper than 65 degrees at the edge, end at the walls (`overhang_not_for_shape`). Where edges\n"
-        "would meet (a courtyard or a gap narrower than two overhangs) or the underside would reach the ground, a half or a\n"
-        "quarter is built (`overhang_reduced`), or none (`overhang_left_out`). Neighbours are not looked at: over a party wall\n"
-        "two overhangs run into each other.\n"
-    )
+    parts = [f"# Roof shapes\n\n{_NOTE}\n{text}\n{table(['shape', 'what it is', 'family'], rows)}\n"]
+    for shape in shapes:
+        name = shape["name"]
+        words = ", ".join(f"`{word}`" for word in shape["other_words"]) or "none"
+        lines = [
+            f"## {name}\n",
+            f"![{name} roofs](images/roofs/{name}.png)\n",
+            f"{shape['text']} Other words: {words}.\n",
+            *(f"- `{number['name']}`: {amount(number)}. {number['text']}" for number in shape["parameters"]),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join([*parts, draw_options.features(), draw_options.overhangs()])
 
 
 def inputs() -> str:
@@ -212,116 +177,27 @@ def draw_sample(path: Path) -> None:
     citygen.build(town.buildings, dem=town.dem, aoi=town.aoi).plot(size=(1280, 800)).save(path, optimize=True)
 
 
-def draw_roofs(path: Path) -> None:
-    """Draw each roof shape on a rectangle, on an L and around a courtyard, seen towards its gable."""
-    from citygen.preview.camera import Camera
+def figures() -> dict[str, Callable[[Path], None]]:
+    """Return what draws each picture below docs/images/: a strip a registered roof shape, and those of ``FIGURES``."""
     from citygen.roofs.base import ROOFS
 
-    camera = Camera(azimuth_deg=-12, elevation_deg=32, zoom=0.94)
-    _draw_shapes(path, (ROOFS.names(), 3), camera, (1400, 640))
+    return FIGURES | {f"roofs/{name}.png": partial(draw_roofs.strip, name) for name in ROOFS.names()}
 
-
-def draw_overhangs(path: Path) -> None:
-    """Draw the roof shapes that overhang, from low down, where their undersides and edges show."""
-    from citygen.preview.camera import Camera
-
-    camera = Camera(azimuth_deg=-24, elevation_deg=9, zoom=1.0)
-    _draw_shapes(path, (overhanging(), 2), camera, (1400, 420), overhang=0.8, roof_thickness=0.25)
-
-
-def overhanging() -> tuple[str, ...]:
-    """Return the names of the roof shapes that overhang."""
-    from citygen.roofs.base import FAMILIES, ROOFS
-
-    return tuple(shape.name for shape in ROOFS if shape.overhangs and FAMILIES[shape.family].grows)
-
-
-def _draw_shapes(
-    path: Path, shown: tuple[tuple[str, ...], int], camera: object, size: tuple[int, int], **options: float
-) -> None:
-    """Draw shapes in columns on the first few of three outlines."""
-    import geopandas as gpd
-    import shapely
-    from shapely.affinity import translate
-
-    import citygen
-    from citygen.pipeline.picture import city_scene
-    from citygen.preview.scene import render, write_png
-
-    box = shapely.box
-    outlines = [box(0, 0, 10, 15), box(0, 0, 14, 16) - box(8, 7, 14, 16), box(0, 0, 15, 18) - box(4, 6, 10, 12)]
-    rows = [
-        {
-            "id": f"{shape}-{k}",
-            "height": 8.0,
-            "roof_shape": shape,
-            "roof_height": None if shape == "flat" else 3.5,
-            "roof_direction": 90.0,
-            "roof_colour": "#b5654a",
-            "wall_colour": "#e6ddcc",
-            "geometry": translate(outline, 500_000 + 21 * column, 5_150_000 - 26 * k),
-        }
-        for column, shape in enumerate(shown[0])
-        for k, outline in enumerate(outlines[: shown[1]])
-    ]
-    frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
-    with tempfile.TemporaryDirectory() as scratch:
-        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "roofs", crs="EPSG:32631", **options)
-        scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
-        write_png(render(scene, camera=camera, size=size), path)
-
-
-def draw_features(path: Path) -> None:
-    """Draw houses of several roof shapes with dormers and chimneys."""
-    import geopandas as gpd
-    import shapely
-    from shapely.affinity import translate
-
-    import citygen
-    from citygen.pipeline.picture import city_scene
-    from citygen.preview.camera import Camera
-    from citygen.preview.scene import render, write_png
-
-    long, wide, angle = shapely.box(0, 0, 17, 10), shapely.box(0, 0, 17, 12), shapely.Polygon(_L)
-    houses = [
-        ("gabled", wide, 5.5, 6, 2), ("hipped", long, 4.5, 4, 1), ("gambrel", long, 4.8, 4, 2), ("mansard", angle, 4.5, 9, 2),
-        ("mansard", wide, 4.2, 8, 2), ("saltbox", long, 4.5, 3, 1), ("gabled", long, 4.0, 2, 1), ("hipped", angle, 4.2, 5, 2),
-    ]  # fmt: skip
-    rows = [
-        {
-            "id": f"house-{k}",
-            "height": 5.5 + rise,
-            "roof_shape": shape,
-            "roof_height": rise,
-            "dormers": dormers,
-            "chimneys": chimneys,
-            "roof_colour": "#b5654a",
-            "wall_colour": "#e6ddcc",
-            "geometry": translate(outline, 500_000 + 23 * (k % 4), 5_150_000 - 24 * (k // 4)),
-        }
-        for k, (shape, outline, rise, dormers, chimneys) in enumerate(houses)
-    ]
-    frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
-    with tempfile.TemporaryDirectory() as scratch:
-        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "houses", crs="EPSG:32631")
-        scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
-        write_png(render(scene, camera=Camera(azimuth_deg=-16, elevation_deg=30, zoom=0.94), size=(1400, 700)), path)
-
-
-_L = ((0, 0), (17, 0), (17, 9), (9, 9), (9, 16), (0, 16))
 
 FIGURES: dict[str, Callable[[Path], None]] = {
     "sample.png": draw_sample,
-    "roofs.png": draw_roofs,
-    "roof-features.png": draw_features,
-    "roof-overhangs.png": draw_overhangs,
+    "roofs.png": draw_roofs.sheet,
+    "roof-features.png": draw_options.draw_features,
+    "roof-overhangs.png": draw_options.draw_overhangs,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is out of date")
-    parser.add_argument("--figures", action="store_true", help="draw the pictures too")
+    parser.add_argument(
+        "--figures", nargs="*", metavar="NAME", help="draw the pictures too: all, or those named (roofs/gabled.png)"
+    )
     given = parser.parse_args()
     stale = []
     for path, text in texts().items():
@@ -331,10 +207,10 @@ def main() -> int:
                 path.write_text(text, encoding="utf-8")
     for path in stale:
         print(f"{'out of date (run: make docs)' if given.check else 'wrote'}: {path.relative_to(ROOT)}")
-    if given.figures:
-        (DOCS / "images").mkdir(exist_ok=True)
-        for name, draw in FIGURES.items():
-            draw(DOCS / "images" / name)
+    if given.figures is not None:
+        known = figures()
+        for name in given.figures or known:
+            known[name](DOCS / "images" / name)
             print(f"drew: docs/images/{name}")
     return 1 if given.check and stale else 0
 

@@ -160,6 +160,10 @@ def plan_faults(solid: Solid, outline: Polygon) -> set[str]:
         grown = shapely.union_all(shapely.buffer(parts, 0)) if len(parts) > 1 else parts[0].buffer(0)
         if grown.symmetric_difference(outline.buffer(0)).area > hair:
             found.add(f"{name} does not cover the outline")
+        if not shapely.is_valid(parts).all():
+            found.add(f"{name} face not simple")
+        elif not shapely.coverage_is_valid(parts):
+            found.add(f"{name} faces overlap or do not meet")
     walls = [rings[0] for rings, kind in zip(solid.faces, solid.kinds, strict=True) if kind == WALL]
     lines = np.array([shapely.LineString(corners(solid, ring)[:, :2]) for ring in walls])
     low = np.array([corners(solid, ring)[:, 2].min() for ring in walls])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bench_build
 import bench_import
+import bench_roofs
 import marked
 import pytest
 import real_data
@@ -27,6 +28,11 @@ def test_a_start_loads_nothing_heavy(name: str) -> None:
     (start,) = [start for start in bench_import.STARTS if start.name == name]
     heavy = {"numpy", "pandas", "geopandas", "numba", "shapely", "pyarrow", "pyproj", "rasterio", "pydantic", "rich"}
     assert not heavy & loaded(start.code)
+
+
+def test_the_list_of_roofs_needs_no_kernels_and_no_frames() -> None:
+    modules = loaded("from citygen.roofs.describe import describe_all; assert describe_all()")
+    assert not {"numba", "pandas", "geopandas", "pyarrow", "pyproj", "rasterio", "pydantic", "rich"} & modules
 
 
 @pytest.mark.slow
@@ -86,6 +92,36 @@ def test_the_build_benchmark_gives_whole_figures(tmp_path: Path) -> None:
     assert "solids" in table
 
 
+def test_the_roof_benchmark_has_every_shape_and_no_failed_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    from citygen.roofs.base import ROOFS
+
+    monkeypatch.setattr(bench_roofs, "MANY", 40)
+    found = bench_roofs.shapes()
+    assert [row["shape"] for row in found] == list(ROOFS.names())
+    assert all(row["rectangles"] > 100 and row["twenty"] > 100 and row["failed"] == 0 for row in found)
+
+
+@pytest.mark.parametrize("peer", [True, False])
+def test_the_roof_benchmark_stands_beside_its_peer_or_says_that_there_is_none(
+    peer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = bench_roofs.PEER_CALLS if peer else ()
+    monkeypatch.setattr(bench_roofs, "MANY", 40)
+    monkeypatch.setattr(bench_roofs, "SIZES", (4, 12))
+    monkeypatch.setattr(bench_roofs, "peer_calls", lambda: list(calls))
+    monkeypatch.setattr(bench_roofs, "peer_ms", lambda *_: 1.0)
+    rows = bench_roofs.skeletons(5)
+    assert len(rows) == len(bench_roofs.FAMILIES) * 2
+    assert all(row["ours_us"] > 0 and list(row["peer_ms"]) == list(calls) for row in rows)
+    roofs = [{"shape": "flat", "family": "profile", "rectangles": 1e5, "twenty": 1e4, "failed": 0}]
+    start = [{"shape": "flat", "cold": 30.0, "warm": 2.0}]
+    text = bench_roofs.markdown({"skeletons": rows, "shapes": roofs, "starts": start})
+    assert ("times |" in text) == peer
+    assert ("pysfcgal is not installed" in text) != peer
+    widths = [{line.count("|") for line in block.splitlines()} for block in text.split("\n\n")[:3]]
+    assert all(len(width) == 1 for width in widths), "a row has as many cells as its head"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("town", real_data.TOWNS, ids=lambda town: town.name)
 def test_real_towns_stand_where_their_surveys_say(town: real_data.Town, testdata: Path) -> None:
@@ -112,7 +148,7 @@ def test_real_towns_stand_where_their_surveys_say(town: real_data.Town, testdata
 
 def test_the_readme_has_its_figures() -> None:
     shown = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in ("real-data", "speed"):
+    for name in ("real-data", "speed", "roof-speed"):
         body = shown.split(f"<!-- {name}:start -->")[1].split(f"<!-- {name}:end -->")[0]
         assert "| --- |" in body, name
         assert "cores of" in body, f"{name}: figures name their machine"

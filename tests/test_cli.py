@@ -175,3 +175,66 @@ def test_hardcase_inputs_that_must_be_refused(call: object, testdata: Path) -> N
     ]
     for buildings, raster, words in refused:
         _refused(call("build", "--buildings", buildings, "--dem", raster, "-o", "out"), *words)
+
+
+def test_roofs_lists_every_registered_shape_with_its_words_and_numbers(call: object) -> None:
+    from citygen.roofs.base import ROOFS
+
+    code, out, err = call("roofs")
+    assert (code, err) == (0, "")
+    head, *lines = out.splitlines()
+    assert head.split() == ["shape", "family", "numbers", "other", "words", "what", "it", "is"]
+    assert [line.split()[0] for line in lines] == list(ROOFS.names())
+    at = [head.index(word) for word in ("family", "numbers", "other words", "what it is")]
+    for line, shape in zip(lines, ROOFS, strict=True):
+        pitch = shape.pitch
+        assert line[at[0] : at[1]].strip() == shape.family
+        assert f"roof_angle_deg {pitch.default:g} deg" in line
+        assert pitch.low == pitch.high or f"({pitch.low:g} to {pitch.high:g})" in line
+        assert line[at[2] : at[3]].strip() == ", ".join(ROOFS.aliases(shape.name))
+        assert line[at[3] :] == shape.text
+
+
+def test_roofs_for_machines_and_one_by_one(call: object) -> None:
+    from citygen.roofs.base import ROOFS
+
+    every = json.loads(call("roofs", "--json")[1])
+    assert [shape["name"] for shape in every] == list(ROOFS.names())
+    for word in ("pyramidal", "Pyramid", "1070"):
+        assert json.loads(call("roofs", word, "--json")[1]) == next(s for s in every if s["name"] == "pyramidal")
+    code, out, _ = call("roofs", "walm")
+    assert code == 0
+    assert out.splitlines()[0] == f"hipped: {ROOFS['hipped'].text}"
+    for told in ("equal_hipped", "skeleton", "roof_angle_deg", "35 deg (3 to 75): Slope of the roof from the level."):
+        assert told in out
+    _refused(call("roofs", "gabeled"), "gabeled", "did you mean gabled")
+    _refused(call("roofs", "xyzzy", "--json"), "xyzzy", "known: butterfly", "skillion")
+
+
+def test_a_new_shape_and_its_numbers_appear_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    from click.testing import CliRunner
+
+    from citygen.cli.roofs import command
+    from citygen.params import Param
+    from citygen.roofs.base import ROOFS, RoofShape
+
+    share = Param("hip_share", 0.5, 0.1, 0.9, "Share of the end that is hipped.")
+    width = Param("rib_width_m", 2.0, 1.0, 3.0, "Width of a rib.")
+    fields = [
+        ("extra", tuple, dataclasses.field(default=(share, width))),
+        ("more", dict, dataclasses.field(default=None)),
+    ]
+    kind = dataclasses.make_dataclass("Later", fields, bases=(RoofShape,), frozen=True)
+    old = {field.name: getattr(ROOFS["gabled"], field.name) for field in dataclasses.fields(RoofShape)}
+    ROOFS.load()
+    monkeypatch.setattr(
+        ROOFS, "_things", {**ROOFS._things, "ribbed": kind(**{**old, "name": "ribbed"}, more={"a": share})}
+    )
+    monkeypatch.setattr(ROOFS, "_aliases", {**ROOFS._aliases, "ribs": "ribbed"})
+    shown = CliRunner().invoke(command, ["ribs"]).output
+    assert "hip_share       0.5 (0.1 to 0.9): Share of the end that is hipped." in shown
+    assert "rib_width_m     2 m (1 to 3): Width of a rib." in shown
+    assert shown.count("hip_share") == 1
+    assert "ribbed" in CliRunner().invoke(command, []).output

@@ -81,7 +81,9 @@ def test_the_readme_python_runs(tmp_path: Path) -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    known = set(re.findall(r"--[a-z][a-z-]+", "".join(help_text(name) for name in ("build", "sample", "validate"))))
+    known = set(
+        re.findall(r"--[a-z][a-z-]+", "".join(help_text(name) for name in ("build", "roofs", "sample", "validate")))
+    )
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - NOT_OURS
     assert used, "the README shows options"
     assert used <= known, f"not options of citygen: {sorted(used - known)}"
@@ -162,6 +164,52 @@ def test_pictures_are_small_enough_to_load() -> None:
     pictures = list((ROOT / "docs" / "images").glob("*.png"))
     assert {path.name for path in pictures} >= {"sample.png", "roofs.png", "roof-features.png"}
     assert all(10_000 < path.stat().st_size < 700_000 for path in pictures)
+
+
+def test_every_roof_shape_has_its_picture_and_no_picture_is_left_over() -> None:
+    from PIL import Image
+
+    from citygen.roofs.base import ROOFS
+
+    folder = ROOT / "docs" / "images" / "roofs"
+    drawn = {path.stem for path in folder.glob("*")}
+    assert drawn == set(ROOFS.names()), "run: make docs-figures, or remove what is no shape any more"
+    for path in folder.iterdir():
+        with Image.open(path) as picture:
+            assert picture.size == (1400, 260), path.name
+        assert path.stat().st_size < 60_000, path.name
+
+
+def test_the_catalogue_shows_every_word_and_number_of_every_shape() -> None:
+    from citygen.roofs.describe import describe_all
+
+    page = (ROOT / "docs" / "roofs.md").read_text(encoding="utf-8")
+    for shape in describe_all():
+        (section,) = re.findall(rf"^## {shape['name']}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+        assert f"images/roofs/{shape['name']}.png" in section
+        for told in (shape["text"], *(f"`{word}`" for word in shape["other_words"])):
+            assert told in section
+        for number in shape["parameters"]:
+            assert f"`{number['name']}`: {number['default']:g}" in section
+
+
+@pytest.mark.slow
+def test_a_picture_of_a_shape_is_drawn_from_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+    from PIL import Image
+
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import draw_roofs
+
+    seen = []
+    for shape in ("flat", "gabled"):
+        draw_roofs.strip(shape, tmp_path / f"{shape}.png")
+        with Image.open(tmp_path / f"{shape}.png") as picture:
+            seen.append(np.asarray(picture.convert("RGB")).astype(int))
+    for image in seen:
+        tiles = (image[..., 0] - image[..., 2] > 60).any(axis=0)
+        assert 0.6 < tiles.mean() < 0.95, "seven roofs, with room between them"
+    assert np.abs(seen[0] - seen[1]).mean() > 2, "a gable is not flat"
 
 
 def test_the_notebook_runs(tmp_path: Path) -> None:

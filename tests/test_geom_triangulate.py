@@ -137,3 +137,24 @@ def test_faces_are_triangulated_apart_and_inputs_left_alone():
         alone, _, _ = triangulate(*flat_faces(from_polygons(np.array([plan], dtype=object))))
         start = rings.ring_offsets[rings.polygon_offsets[k]]
         assert np.array_equal(triangles[offsets[k] : offsets[k + 1]] - start, alone)
+
+
+def test_faces_that_cross_themselves_cost_no_other_face_its_triangles():
+    bow = [(0, 4), (5, 5), (6, 1), (3, 5), (2, 1), (3, 0)]  # GEOS gives up on it
+    spike = [(0, 0), (4, 0), (0, 0), (4, 0), (2, 0)]  # no area at all
+    square = [(0, 0), (2, 0), (2, 2), (0, 2)]
+    around = [(-1, -1), (6, -1), (6, 6), (-1, 6)]
+    loops = [square, bow, around, square[::-1], spike, square]
+    vertices = np.array([(x, y, 0.0) for loop in loops for x, y in loop])
+    ring_offsets = np.cumsum([0, *map(len, loops)])
+    face_offsets = np.array(
+        [0, 1, 2, 4, 5, 6]
+    )  # the third has a hole, so it goes to Shapely too, together with the bow
+    triangles, offsets, vectors = triangulate(vertices, np.arange(len(vertices)), ring_offsets, face_offsets)
+    assert np.diff(offsets)[[0, 2, 4]].tolist() == [2, 8, 2]
+    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
+    areas = 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    for face in (0, 2, 4):
+        assert areas[offsets[face] : offsets[face + 1]].sum() == pytest.approx(vectors[face, 2])
+    assert np.diff(offsets)[1] == 0
+    assert vectors[3].tolist() == [0.0, 0.0, 0.0]

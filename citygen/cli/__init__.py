@@ -12,6 +12,7 @@ from citygen.version import __version__
 
 COMMANDS = {
     "build": "Build a city from footprints and a DEM.",
+    "roofs": "List the roof shapes that can be built.",
     "sample": "Write the sample town, or a large one.",
     "validate": "Check an output folder, a tileset or a GLB.",
 }

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numba import njit
 
-from citygen.arraytypes import Float64, Int64
+from citygen.arraytypes import Float64, Int64, Objects
 from citygen.model.rings import ranges
 
 _SLIVER = 1e-7
@@ -83,11 +83,12 @@ def _blocked(p, before, after, b, reflex):
 
 @njit(cache=True, nogil=True)
 def _ear_size(p, a, b, c):
-    """Return the doubled area of an ear over its longest edge squared."""
+    """Return the doubled area of an ear over its longest edge squared; 0 where all three corners are one place."""
     ab = (p[b, 0] - p[a, 0]) ** 2 + (p[b, 1] - p[a, 1]) ** 2
     bc = (p[c, 0] - p[b, 0]) ** 2 + (p[c, 1] - p[b, 1]) ** 2
     ca = (p[a, 0] - p[c, 0]) ** 2 + (p[a, 1] - p[c, 1]) ** 2
-    return _cross(p, a, b, c) / max(ab, bc, ca)
+    longest = max(ab, bc, ca)
+    return _cross(p, a, b, c) / longest if longest > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -217,7 +218,7 @@ def _delaunay(
     closed[last] = np.cumsum(sizes) - sizes
     ring_ends, polygon_ends = np.concatenate([[0], last + 1]), np.concatenate([[0], np.cumsum(n_rings)])
     polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy[closed], (ring_ends, polygon_ends))
-    parts, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(polygons), return_index=True)
+    parts, owner = shapely.get_parts(_triangles_of(polygons), return_index=True)
     if len(parts) == 0:
         return np.empty((0, 3), np.int64), np.empty(0, np.int64)
     points = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3]
@@ -239,3 +240,15 @@ def _same_places(known: tuple[Int64, Float64], sought: tuple[Int64, Float64]) ->
     out = np.empty(len(order), dtype=np.int64)
     out[order] = order[before]
     return out[len(known[0]) :]
+
+
+def _triangles_of(polygons: Objects) -> Objects:
+    """Return each polygon's triangles as a collection; nothing (None) for one that crosses itself so that GEOS gives up."""
+    try:
+        whole: Objects = shapely.constrained_delaunay_triangles(polygons)
+    except shapely.errors.GEOSException:  # one polygon's, but the call says not whose
+        if len(polygons) == 1:
+            return np.array([None], dtype=object)
+        half = len(polygons) // 2
+        whole = np.concatenate([_triangles_of(polygons[:half]), _triangles_of(polygons[half:])])
+    return whole
