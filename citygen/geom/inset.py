@@ -12,14 +12,18 @@ from numba import njit
 from citygen.geom.extend import grown, grown_rows
 from citygen.geom.faces import faces_of
 from citygen.geom.revolve import stack
+from citygen.geom.rings import ring_area
 from citygen.geom.strips import loop_areas, owners
 from citygen.geom.walls import END, HIGH, back_wall, leftmost_end, roles
 from citygen.geom.wavefront import edge_lines
 
-MAX_EDGES = 2000
+MAX_EDGES = 4000
 """Edges of an outline whose skeleton is taken: the wavefront's work grows with their square. Larger ones stay flat."""
 MIDDLE, BACK = 1, 2
 """Where a shape has its apex: over the middle of the outline, or of the wall at its back; 0: it has none."""
+_LEAST_REACH = 0.35
+"""Distance from the middle to the nearest edge, as a share of the radius of a circle as large, from which an outline that is
+not compact takes one apex: over an L it would be all but flat."""
 _ALIKE, _BACK_ONLY = 0, 2
 """How walls differ: not at all, or the one at the back stands upright; 1: gable ends do."""
 
@@ -142,7 +146,7 @@ def _drawn(xy, own, form, section, strips, axis, is_compact, growth, shift):
     if form[3] > 0 and len(own) == 2:
         back = back_wall(xy, (after, direction), axis, n) if form[3] == BACK else -1
         nodes, corners, offsets, wall, reach, ok = _around_apex(xy, section, back, growth)
-        if ok:
+        if ok and (is_compact or reach + growth >= _LEAST_REACH * np.sqrt(ring_area(xy, 0, n) / np.pi)):
             walls = (wall, np.array([0, len(wall)]), np.array([back])) if back >= 0 else no_walls
             none = np.zeros(len(offsets) - 1, np.uint8)
             return nodes, corners, offsets, np.arange(len(corners)), np.arange(len(none)), none, walls, reach, True
