@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Float64, Int64
+from citygen.arraytypes import Float64, Int64, Objects
+from citygen.geom.lifted import Lifted
 from citygen.model.rings import Rings
+from citygen.model.rooflines import RoofLines
 from citygen.model.surfaces import RoofSurfaces
 from citygen.params import Param
 from citygen.registry import Registry
@@ -17,6 +19,24 @@ Section = tuple[Float64, Float64, Float64]
 
 def _one(span_m: Float64) -> Float64:
     return np.ones_like(span_m)
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """
+    How a shape of the ``planes`` family is drawn, one polygon at a time: its vertices (m), ring offsets, unit cross
+    direction and lines.
+
+    Attributes
+    ----------
+    draw : callable
+        ``draw(xy, ring_offsets, axis, lines, shift)`` gives faces with heights 0..1, or None.
+    reach : callable
+        ``reach(xy, ring_offsets, axis, lines)`` gives the horizontal way over which it rises, metres.
+    """
+
+    draw: Callable[[Float64, Int64, Float64, RoofLines | None, float], Lifted | None]
+    reach: Callable[[Float64, Int64, Float64, RoofLines | None], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,8 @@ class RoofShape:
         True when the roof has no rise whatever is asked.
     slopes_one_way : bool
         True when the two long sides differ, so the direction's sign matters.
+    planes : Planes or None
+        What the ``planes`` family calls; None for shapes of other families.
     """
 
     name: str
@@ -56,6 +78,7 @@ class RoofShape:
     variant: Callable[[Float64], Float64] = _one
     is_flat: bool = False
     slopes_one_way: bool = False
+    planes: Planes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +102,8 @@ class FamilyTask:
         Metres from eave to top.
     shift : (p,) float64
         Perturbation in metres: 0 at first, then more with each try.
+    lines : (p,) object of RoofLines or None, or None
+        Ridges and edges that the source draws on each polygon; None where there are none at all.
     """
 
     rings: Rings
@@ -88,6 +113,7 @@ class FamilyTask:
     axes: Float64
     rise: Float64
     shift: Float64
+    lines: Objects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +137,5 @@ ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes",
 FAMILIES: Registry[Family] = Registry("roof family", room="citygen.roofs.families", group="citygen.roof_families")
 FLAT = "flat"
 """The shape of last resort: any simple polygon takes it."""
+MAPPED = "mapped"
+"""The shape of roofs whose ridges the source draws, whatever other shape it names."""
