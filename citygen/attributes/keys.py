@@ -69,6 +69,9 @@ _ALL = (
         choices=("along", "across"),
         aliases=("roof:orientation",),
     ),
+    Key("roof_ridge", "text", "Ridge lines, as WKT in the source's CRS; yes on a line.", aliases=("roof:ridge",)),
+    Key("roof_edge", "text", "Hips, valleys and other edges of the roof, likewise.", aliases=("roof:edge",)),
+    Key("roof_apex", "text", "Points at the roof's top, likewise; yes on a point.", aliases=("roof:apex",)),
     Key("class", "word", "Building type.", aliases=("building",)),
     Key(
         "wall_colour",

@@ -18,8 +18,9 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Float64, Int64
+from citygen.geom.cells import Loops, cells, walk
 from citygen.geom.lifted import Lifted, lift
-from citygen.geom.planargraph import Loops, PlanarGraph, cells
+from citygen.geom.planargraph import PlanarGraph
 from citygen.geom.tolerances import LINE_REACH_M, LINE_SNAP_M, ON_LINE_M
 from citygen.model.rooflines import RoofLines
 
@@ -105,10 +106,10 @@ def _placed(graph: PlanarGraph, lines: RoofLines, snap: float, shift: float) -> 
     paths: list[Path] = []
     for kind, group in ((RIDGE, lines.ridges), (EDGE, lines.edges)):
         for line in sorted(((line + move).tolist() for line in group), key=lambda xy: (min(xy, xy[::-1]), xy)):
-            nodes = [graph.add_node(x, y, snap) for x, y in line]
+            nodes = [graph.add_node(np.array(xy), snap) for xy in line]
             nodes = [node for k, node in enumerate(nodes) if k == 0 or node != nodes[k - 1]]
             paths.append((nodes, kind))
-    spots = [graph.add_node(x, y, snap) for x, y in sorted((lines.apexes + move).tolist())]
+    spots = [graph.add_node(np.array(xy), snap) for xy in sorted((lines.apexes + move).tolist())]
     paths += [([node], RIDGE) for node in spots]
     for k, (nodes, _) in enumerate(paths):
         for end in {0, len(nodes) - 1}:
@@ -132,7 +133,7 @@ def _onto_line(graph: PlanarGraph, node: int, others: list[Path], snap: float) -
     if away[near] > snap:
         return node
     place = shapely.line_interpolate_point(segments[near], shapely.line_locate_point(segments[near], spot))
-    return graph.add_node(place.x, place.y, graph.tolerance)
+    return graph.add_node(shapely.get_coordinates(place)[0], graph.tolerance)
 
 
 def _within(graph: PlanarGraph, node: int) -> bool:
@@ -186,7 +187,7 @@ def _drop_stubs(graph: PlanarGraph, snap: float) -> None:
 def _extend(graph: PlanarGraph, end: int, along: float, direction: Float64, kind: int) -> bool:
     """Prolong a line from its end; the rest of the graph is cut where it arrives."""
     place = graph.points()[end] + direction / np.hypot(*direction) * along
-    node = graph.add_node(*place.tolist(), graph.tolerance)
+    node = graph.add_node(place, graph.tolerance)
     return graph.add_lines([(end, node, kind)])
 
 
@@ -259,7 +260,7 @@ def _bridge(graph: PlanarGraph) -> bool:
     """Add edges until no edge has the same cell on both sides, the shortest at hand from a free end."""
     for _ in range(_MOST_BRIDGES):
         both = []
-        for loop in graph.walk():
+        for loop in walk(graph):
             steps = set(pairwise([*loop, loop[0]]))
             both += [node for a, b in sorted(steps) if (b, a) in steps for node in (a, b)]
         if not both:

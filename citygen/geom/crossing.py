@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from citygen.arraytypes import Float64, Int64
+from citygen.geom.cells import cells
 from citygen.geom.lifted import Lifted, lift
-from citygen.geom.planargraph import PlanarGraph, cells
+from citygen.geom.planargraph import PlanarGraph
 from citygen.geom.tolerances import ON_LINE_M
 
 Box = tuple[Float64, Float64, Float64]
@@ -98,17 +99,21 @@ def _moved(xy: Float64, axis: Float64, shift: float) -> Box:
 
 
 def _folded(
-    xy: Float64, ring_offsets: Int64, box: Box, rays: tuple[tuple[int, int], ...], height: Callable[[Float64, Box], Float64]
+    xy: Float64,
+    ring_offsets: Int64,
+    box: Box,
+    rays: tuple[tuple[int, int], ...],
+    height: Callable[[Float64, Box], Float64],
 ) -> Lifted | None:
     """Fold a roof along rays from a box's middle, given in half extents; its heights are stretched to 0..1."""
     middle, axis, half = box
     graph = PlanarGraph(xy, ring_offsets, ON_LINE_M)
-    centre = graph.add_node(*middle.tolist(), ON_LINE_M)
+    centre = graph.add_node(middle, ON_LINE_M)
     side = np.array([-axis[1], axis[0]])
     lines = []
     for p, q in rays:
         far = middle + 1.5 * p * half[0] * axis + 1.5 * q * half[1] * side
-        lines.append((centre, graph.add_node(*far.tolist(), 0.0), 0))
+        lines.append((centre, graph.add_node(far, 0.0), 0))
     if not graph.add_lines(lines):
         return None
     graph.keep_inner()

@@ -7,7 +7,8 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Float64
-from citygen.geom.planargraph import Loops, PlanarGraph
+from citygen.geom.cells import Loops
+from citygen.geom.planargraph import PlanarGraph
 from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
 from citygen.geom.triangulate import face_vectors, triangulate
 from citygen.model.rings import offsets

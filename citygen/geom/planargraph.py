@@ -1,10 +1,9 @@
 """
-An outline and lines within it to a planar graph: nodes on outline edges shared by both sides, cells as loops of nodes.
+An outline and lines within it to a planar graph whose edges meet in nodes only, those on the outline included.
 
 Plain Python over small arrays, for rare roofs. Outline vertices keep their coordinates to the last bit, a node on an outline
 edge lies on it as exactly as floats allow, and lines bend by at most the tolerance to pass through nodes that are near them:
 what is left between nodes and lines is farther apart than the tolerance, so no test below depends on a rounded crossing.
-Cells are walked as half-edges that keep the inside to their left (M. de Berg et al., Computational Geometry, chapter 2).
 """
 
 from itertools import pairwise
@@ -13,10 +12,6 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Float64, Int64
-from citygen.geom.rings import ring_area
-
-Loops = list[list[int]]
-"""Rings of node numbers of one cell: its outline counter-clockwise, then its holes clockwise."""
 
 _MOST_STEPS = 20_000
 
@@ -84,9 +79,8 @@ class PlanarGraph:
                 found[node] = found.get(node, 0) + 1
         return found
 
-    def add_node(self, x: float, y: float, snap: float) -> int:
-        """Return the node at a place: a known one within ``snap`` metres (ring vertices first), one on a ring edge, or a new one."""
-        xy = np.array([x, y])
+    def add_node(self, xy: Float64, snap: float) -> int:
+        """Return the node at a place: a known one within ``snap`` metres, ring vertices first; one on a ring edge; a new one."""
         away = np.hypot(*(self.points() - xy).T)
         for part in (away[: self.n_ring], away):
             if len(part) and part.min() <= snap:
@@ -95,7 +89,7 @@ class PlanarGraph:
         edge = int(np.argmin(distance))
         if distance[edge] <= snap:
             return self._put_on(edge, float(share[edge]))
-        return self._new(x, y)
+        return self._new(*xy.tolist())
 
     def _new(self, x: float, y: float) -> int:
         self.nodes.append((x, y))
@@ -189,8 +183,7 @@ class PlanarGraph:
             return []
         first = int(np.flatnonzero(hit)[np.argmin(along[hit])])
         c, d = others[first]
-        x, y = points[a] + along[first] * (points[b] - points[a])
-        node = self.add_node(float(x), float(y), self.tolerance)
+        node = self.add_node(points[a] + along[first] * (points[b] - points[a]), self.tolerance)
         kind = self.edges.pop((c, d))
         work.extend([(c, node, kind), (node, d, kind)])
         return [node]  # an end of the line itself, too: the rest of it is looked at again
@@ -203,8 +196,8 @@ class PlanarGraph:
         points = self.points()
         ends = np.array(others)
         share, distance = _project(points[node], points[ends[:, 0]], points[ends[:, 1]])
-        for k in np.flatnonzero((distance <= self.tolerance) & (share > 0) & (share < 1)).tolist():
-            work.append((*others[k], self.edges.pop(others[k])))
+        cut = np.flatnonzero((distance <= self.tolerance) & (share > 0) & (share < 1)).tolist()
+        work.extend((*others[k], self.edges.pop(others[k])) for k in cut)
 
     def ring_pairs(self) -> set[tuple[int, int]]:
         """Return the directed steps along the rings."""
@@ -216,7 +209,7 @@ class PlanarGraph:
         keys = [k for k in self.edges if k not in ring and (k[1], k[0]) not in ring]
         points = self.points()
         middle = np.array([(points[a] + points[b]) / 2 for a, b in keys]).reshape(-1, 2)
-        inside = shapely.contains_xy(self.polygon, middle) if len(keys) else np.empty(0, dtype=bool)
+        inside = shapely.contains_xy(self.polygon, middle) if keys else np.empty(0, dtype=bool)
         self.edges = {key: self.edges[key] for key, within in zip(keys, inside, strict=True) if within}
 
     def sees(self, node: int, others: list[int]) -> list[int]:
@@ -247,37 +240,6 @@ class PlanarGraph:
         first = int(np.flatnonzero(hit)[np.argmin(along[hit])])
         return float(along[first]) * size, steps[first]
 
-    def walk(self) -> list[list[int]]:
-        """Return the loops of half-edges that keep the inside to their left, as nodes; each cell has one or more."""
-        points = self.points()
-        halves = [*sorted(self.ring_pairs()), *((a, b) for k in sorted(self.edges) for a, b in (k, (k[1], k[0])))]
-        around: dict[int, list[tuple[float, int]]] = {}
-        for a, b in halves:
-            dx, dy = points[b] - points[a]
-            around.setdefault(a, []).append((float(np.arctan2(dy, dx)), b))
-        for out in around.values():
-            out.sort()
-        left, loops = dict.fromkeys(halves), []
-        while left:
-            start = next(iter(left))
-            loop, at = [], start
-            while at in left:
-                del left[at]
-                loop.append(at[0])
-                at = (at[1], self._next(at, around, points))
-            loops.append(loop)
-        return loops
-
-    @staticmethod
-    def _next(half: tuple[int, int], around: dict[int, list[tuple[float, int]]], points: Float64) -> int:
-        """Return where a loop turns to at the end of a half-edge: the sharpest turn to the left."""
-        a, b = half
-        dx, dy = points[a] - points[b]
-        back = float(np.arctan2(dy, dx))
-        out = around[b]
-        before = [other for angle, other in out if angle < back]
-        return before[-1] if before else out[-1][1]
-
 
 def _project(xy: Float64, a: Float64, b: Float64) -> tuple[Float64, Float64]:
     """Return the share of each segment that is nearest to a place, within 0..1, and its distance."""
@@ -297,69 +259,3 @@ def _crossings(p: Float64, q: Float64, a: Float64, b: Float64) -> tuple[np.ndarr
     share = (w[:, 0] * u[1] - w[:, 1] * u[0]) / safe
     hit = (det != 0.0) & (along > 0) & (along < 1) & (share > 0) & (share < 1)
     return hit, share, along
-
-
-def cells(graph: PlanarGraph) -> list[Loops] | None:
-    """
-    Turn a graph's loops into cells.
-
-    Parameters
-    ----------
-    graph : PlanarGraph
-        Inner edges only (``keep_inner``), none of which has the same cell on both sides.
-
-    Returns
-    -------
-    list of list of list of int, or None
-        Rings of each cell, none of which repeats a node; None when they do not tile the polygon.
-    """
-    points = graph.points()
-    outer, inner = [], []
-    for loop in graph.walk():
-        for ring in _simple(loop):
-            (outer if _area(points, ring) > 0 else inner).append(ring)
-    if any(len(ring) < 3 for ring in (*outer, *inner)):
-        return None
-    found: list[Loops] = [[ring] for ring in outer]
-    shapes = [shapely.Polygon(points[ring]) for ring in outer]
-    for hole in inner:
-        within = _owner(points, hole, outer, shapes)
-        if within is None:
-            return None
-        found[within].append(hole)
-    total = sum(_area(points, ring) for cell in found for ring in cell)
-    whole = graph.polygon.area
-    return found if abs(total - whole) <= 1e-9 * whole + 1e-10 else None
-
-
-def _area(points: Float64, ring: list[int]) -> float:
-    return float(ring_area(points[ring], 0, len(ring)))
-
-
-def _simple(loop: list[int]) -> list[list[int]]:
-    """Cut a loop where it passes a node again."""
-    rings, path, at = [], [], {}
-    for node in loop:
-        if node in at:
-            k = at[node]
-            rings.append(path[k:])
-            for gone in path[k:]:
-                del at[gone]
-            del path[k:]
-        at[node] = len(path)
-        path.append(node)
-    rings.append(path)
-    return rings
-
-
-def _owner(points: Float64, hole: list[int], outer: Loops, shapes: list[shapely.Polygon]) -> int | None:
-    """Return the smallest cell around a hole."""
-    inside = shapely.Polygon(points[hole])
-    steps = {(b, a) for a, b in zip(hole, [*hole[1:], hole[0]], strict=True)}
-    best, size = None, np.inf
-    for k, (ring, shape) in enumerate(zip(outer, shapes, strict=True)):
-        if shape.area < size and shape.covers(inside):
-            own = set(zip(ring, [*ring[1:], ring[0]], strict=True))
-            if not own & steps:  # what fills the hole shares its edges, the other way round
-                best, size = k, shape.area
-    return best

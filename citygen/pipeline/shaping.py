@@ -101,7 +101,8 @@ def _attempt(
     good_index: list[Int64] = []
     parts: list[Meshes] = []
     good = np.zeros(len(index), dtype=bool)
-    for chosen, surfaces in draw(rings, plan.shapes, shape, (variant, plan.axes[index], rise, shifts)):
+    lines = None if plan.lines is None else plan.lines[index]
+    for chosen, surfaces in draw(rings, plan.shapes, shape, (variant, plan.axes[index], rise, shifts), lines):
         sub = rings if len(chosen) == len(index) else take_rings(rings, chosen)
         origins = footprints.origins[row[chosen]]
         meshes = extrude(sub, surfaces, plan.base_z[row[chosen]], eave[chosen], (row[chosen], origins))

@@ -24,8 +24,9 @@ def _one(span_m: Float64) -> Float64:
 @dataclass(frozen=True, slots=True)
 class Planes:
     """
-    How a shape of the ``planes`` family is drawn, one polygon at a time: its vertices (m), ring offsets, unit cross
-    direction and lines.
+    How a shape of the ``planes`` family is drawn, one polygon at a time.
+
+    Both take its vertices (m), ring offsets (from 0), unit cross direction, and the lines drawn on it.
 
     Attributes
     ----------

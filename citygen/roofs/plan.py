@@ -3,7 +3,8 @@ Roof words and numbers of a tile to one plan a building: shape, direction, eave,
 
 Rules, in order (OSM "Simple 3D buildings" where it speaks):
 
-1. Shape: the source's word, resolved by name or alias; an unknown word gives a flat roof and a reason; none gives flat.
+1. Shape: lines that the source draws (``roof:ridge``, ...) stand above its word. Else the word, resolved by name or
+   alias; an unknown word gives a flat roof and a reason; none gives flat.
 2. Direction: ``roof_direction`` (down-slope; square to the ridge) beats ``roof_orientation`` beats "ridge along the long
    side". Compass words are snapped to the outline's axes when within 22.5 degrees (they were never meant exactly).
    Roofs that fall one way and say nothing fall to the southern of their two sides.
@@ -22,7 +23,7 @@ from citygen.geom.tolerances import MIN_WALL_M
 from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
-from citygen.roofs.base import FLAT, ROOFS, RoofShape
+from citygen.roofs.base import FLAT, MAPPED, ROOFS, RoofShape
 from citygen.roofs.draw import measure
 
 UNKNOWN = reason("roof_unknown", "degraded", "The roof shape's name is not known; a flat roof was built.")
@@ -37,6 +38,9 @@ ANGLE_CLAMPED = reason(
     "roof_angle_clamped", "degraded", "The roof angle is outside the shape's bounds; it was clamped."
 )
 EAVE_RAISED = reason("eave_raised", "degraded", "The eave was below the building's base; it was raised to it.")
+LINES_MISSING = reason(
+    "roof_lines_missing", "degraded", "A mapped roof was asked for, but no lines; a gable was built."
+)
 SHAPE_DEFAULT = reason("roof_default", "ok", "No roof shape is known; a flat roof was assumed.")
 
 _ROOF_STOREY_M = 2.7
@@ -63,6 +67,8 @@ class RoofPlan:
         Each polygon's unit cross direction, down-slope.
     variant : (p,) int64
         Each polygon's variant of its shape.
+    lines : (p,) object of RoofLines or None, or None
+        What the source draws on each polygon.
     """
 
     shapes: tuple[RoofShape, ...]
@@ -74,10 +80,16 @@ class RoofPlan:
     rise_m: Float64
     axes: Float64
     variant: Int64
+    lines: Objects | None = None
 
 
 def plan_roofs(
-    attributes: Attributes, rings: Rings, polygon_row: Int64, ground: tuple[Float64, Float64], north_deg: Float64
+    attributes: Attributes,
+    rings: Rings,
+    polygon_row: Int64,
+    ground: tuple[Float64, Float64],
+    north_deg: Float64,
+    lines: Objects | None = None,
 ) -> tuple[RoofPlan, list[Finding]]:
     """
     Settle shape, direction and heights of every building of a tile.
@@ -94,17 +106,20 @@ def plan_roofs(
         Datum of each building (what its heights are measured from) and the lowest ground at its walls, metres.
     north_deg : (n,) float64
         Bearing of true north on the grid at each building, degrees clockwise from grid north.
+    lines : (p,) object of RoofLines or None, or None
+        Usable roof lines of each polygon; a row that has any takes the shape ``MAPPED``.
 
     Returns
     -------
     RoofPlan, list of Finding
     """
     findings: list[Finding] = []
-    shapes, shape, roof_from = _resolve(attributes.roof_shape, findings)
+    words = _words(attributes.roof_shape, polygon_row, lines, findings)
+    shapes, shape, roof_from = _resolve(words, findings)
     axes = _cross_directions(
         attributes, rings, polygon_row, north_deg, np.array([s.slopes_one_way for s in shapes])[shape]
     )
-    reach = measure(rings, shapes, shape[polygon_row], axes)
+    reach = measure(rings, shapes, shape[polygon_row], axes, lines)
     variant = np.ones(len(rings), dtype=np.int64)
     for k, each in enumerate(shapes):
         mine = shape[polygon_row] == k
@@ -113,7 +128,17 @@ def plan_roofs(
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
-    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant), findings
+    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant, lines), findings
+
+
+def _words(words: Objects, polygon_row: Int64, lines: Objects | None, findings: list[Finding]) -> Objects:
+    """Return each row's roof word: ``MAPPED`` where lines are drawn; say where it is asked for without any."""
+    drawn = np.zeros(len(words), dtype=bool)
+    if lines is not None:
+        drawn[polygon_row[np.array([each is not None for each in lines], dtype=bool)]] = True
+    findings.append(Finding(np.flatnonzero((words == MAPPED) & ~drawn), LINES_MISSING))
+    out: Objects = np.where(drawn, MAPPED, words)
+    return out
 
 
 def _resolve(words: Objects, findings: list[Finding]) -> tuple[tuple[RoofShape, ...], Int64, Objects]:

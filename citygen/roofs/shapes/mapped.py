@@ -17,9 +17,7 @@ def section(variant: int) -> Section:  # noqa: ARG001  this shape has one varian
     return np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 0.0])
 
 
-def _draw(
-    xy: Float64, ring_offsets: Int64, axis: Float64, lines: RoofLines | None, shift: float
-) -> Lifted | None:
+def _draw(xy: Float64, ring_offsets: Int64, axis: Float64, lines: RoofLines | None, shift: float) -> Lifted | None:
     if lines is None:
         return one_gable(xy, ring_offsets, axis, shift)
     return mapped_roof(xy, ring_offsets, lines, shift)
