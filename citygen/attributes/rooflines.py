@@ -110,7 +110,8 @@ def _parse(text: str) -> Objects | None:
     """Return the parts of a WKT geometry of a flat type; None when it is none, too long or broken."""
     if len(text) > _MOST_TEXT or not _FLAT_WKT.match(text):
         return None
-    geometry = shapely.from_wkt(text, on_invalid="ignore")
+    with np.errstate(all="ignore"):  # a NaN in the text: the caller looks for it
+        geometry = shapely.from_wkt(text, on_invalid="ignore")
     return None if geometry is None else shapely.get_parts(shapely.force_2d(geometry))
 
 

@@ -85,10 +85,15 @@ def reach(xy: Float64, ring_offsets: Int64, lines: RoofLines) -> float:
 
     Where they all lie on the outline (a lean-to), the largest distance of the outline from them.
     """
-    bounds = ring_offsets.tolist()
-    polygon = shapely.Polygon(xy[: bounds[1]], [xy[a:b] for a, b in pairwise(bounds[1:])])
-    tops = [shapely.LineString(r) for r in (lines.ridges or lines.edges)] + [shapely.Point(a) for a in lines.apexes]
-    top = shapely.intersection(shapely.union_all(tops), shapely.buffer(polygon, snap_distance(xy)))
+    graph = PlanarGraph(xy, ring_offsets, ON_LINE_M)
+    polygon = graph.polygon
+    paths, apexes = _placed(graph, lines, snap_distance(xy), 0.0)
+    points = graph.points()
+    tops = [shapely.Point(points[node]) for node in apexes]
+    tops += [shapely.LineString(points[nodes]) for nodes, kind in paths if kind == RIDGE and len(nodes) > 1]
+    if not tops:
+        tops = [shapely.LineString(points[nodes]) for nodes, _ in paths if len(nodes) > 1]
+    top = shapely.intersection(shapely.union_all(tops), shapely.buffer(polygon, ON_LINE_M))
     parts = shapely.get_parts(top)
     shares = np.linspace(0.0, 1.0, 33)
     spots = [parts[shapely.get_dimensions(parts) == 0]]
@@ -97,7 +102,7 @@ def reach(xy: Float64, ring_offsets: Int64, lines: RoofLines) -> float:
     if len(places) == 0:
         return 0.0
     inwards = float(shapely.distance(polygon.boundary, places).max())
-    return inwards if inwards > 2 * snap_distance(xy) else float(shapely.distance(top, shapely.points(xy)).max())
+    return inwards if inwards > 2 * ON_LINE_M else float(shapely.distance(top, shapely.points(xy)).max())
 
 
 def _placed(graph: PlanarGraph, lines: RoofLines, snap: float, shift: float) -> tuple[list[Path], list[int]]:
@@ -111,18 +116,19 @@ def _placed(graph: PlanarGraph, lines: RoofLines, snap: float, shift: float) -> 
             paths.append((nodes, kind))
     spots = [graph.add_node(np.array(xy), snap) for xy in sorted((lines.apexes + move).tolist())]
     paths += [([node], RIDGE) for node in spots]
-    for k, (nodes, _) in enumerate(paths):
-        for end in {0, len(nodes) - 1}:
-            shared = any(nodes[end] in other for j, (other, _) in enumerate(paths) if j != k)
-            if not shared and not graph.on_ring(nodes[end]):
-                nodes[end] = _onto_line(graph, nodes[end], [p for j, p in enumerate(paths) if j != k], snap)
+    amid = {node for nodes, _ in paths for node in nodes[1:-1]}
+    for end in sorted({node for nodes, _ in paths for node in (nodes[0], nodes[-1])} - amid):
+        if not graph.on_ring(end):
+            joined = _onto_line(
+                graph, end, [step for nodes, _ in paths for step in pairwise(nodes) if end not in step], snap
+            )
+            paths = [([joined if node == end else node for node in nodes], kind) for nodes, kind in paths]
     n_lines = len(paths) - len(spots)
     return paths[:n_lines], sorted({nodes[0] for nodes, _ in paths[n_lines:]})
 
 
-def _onto_line(graph: PlanarGraph, node: int, others: list[Path], snap: float) -> int:
+def _onto_line(graph: PlanarGraph, node: int, steps: list[tuple[int, int]], snap: float) -> int:
     """Return the node itself, or one on the nearest of other lines where that is within reach."""
-    steps = [step for nodes, _ in others for step in pairwise(nodes)]
     if not steps:
         return node
     points = graph.points()
@@ -185,9 +191,9 @@ def _drop_stubs(graph: PlanarGraph, snap: float) -> None:
 
 
 def _extend(graph: PlanarGraph, end: int, along: float, direction: Float64, kind: int) -> bool:
-    """Prolong a line from its end; the rest of the graph is cut where it arrives."""
+    """Prolong a line from its end, to a node where one is near; the rest of the graph is cut where it arrives."""
     place = graph.points()[end] + direction / np.hypot(*direction) * along
-    node = graph.add_node(place, graph.tolerance)
+    node = graph.add_node(place, min(snap_distance(graph.points()[: graph.n_ring]), 0.5 * along))
     return graph.add_lines([(end, node, kind)])
 
 
@@ -217,12 +223,12 @@ def _finish_ridges(graph: PlanarGraph, high: set[int]) -> bool:
         if hit is None or graph.degrees()[end] != 1:
             continue
         step = (min(hit[1]), max(hit[1]))
-        if graph.edges.get(step) == RIDGE:
+        if graph.edges.get(step) == RIDGE or (step[0] == step[1] and step[0] in high):
             if not _extend(graph, end, hit[0], direction, RIDGE):
                 return False
             high.update(node for key, kind in graph.edges.items() if kind == RIDGE for node in key)
             continue
-        corners = list(step) if step in graph.edges else list(range(graph.n_ring))
+        corners = list(step) if step in graph.edges or not graph.on_ring(step[0]) else list(range(graph.n_ring))
         feet = _either_side(graph, end, direction, graph.sees(end, corners))
         if not graph.add_lines([(end, foot, HIP) for foot in feet]):
             return False

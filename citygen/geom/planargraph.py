@@ -143,7 +143,7 @@ class PlanarGraph:
             else:
                 key = (min(a, b), max(a, b))
                 self.edges[key] = max(kind, self.edges.get(key, kind))
-            for node in range(known, len(self.nodes)):
+            for node in (*range(known, len(self.nodes)), a, b):
                 self._reopen(node, work)
         return False
 
@@ -189,7 +189,7 @@ class PlanarGraph:
         return [node]  # an end of the line itself, too: the rest of it is looked at again
 
     def _reopen(self, node: int, work: list[tuple[int, int, int]]) -> None:
-        """Take out the inner edges that a new node lies on, to be cut there."""
+        """Take out the inner edges that a node lies amid, to be cut there."""
         others = [key for key in self.edges if node not in key]
         if not others:
             return
@@ -228,17 +228,30 @@ class PlanarGraph:
         return seen
 
     def first_hit(self, node: int, direction: Float64) -> tuple[float, tuple[int, int]] | None:
-        """Return how far a ray from a node runs, metres, and the step of a ring or inner edge that it meets first."""
+        """
+        Return how far a ray from a node runs, metres, and the step of a ring or inner edge that it meets first.
+
+        Where it meets a node, the step is that node twice.
+        """
         points = self.points()
         size = 2.0 * float(np.ptp(points, axis=0).sum())
         steps = [k for k in (*sorted(self.ring_pairs()), *self.edges) if node not in k]
         ends = np.array(steps)
         target = points[node] + direction / np.hypot(*direction) * size
+        used = np.unique(ends)
+        away = points[used] - points[node]
+        unit = direction / np.hypot(*direction)
+        ahead = away @ unit
+        on_ray = (ahead > 0) & (np.abs(away[:, 0] * unit[1] - away[:, 1] * unit[0]) <= self.tolerance)
         hit, _, along = _crossings(points[node], target, points[ends[:, 0]], points[ends[:, 1]])
-        if not hit.any():
-            return None
-        first = int(np.flatnonzero(hit)[np.argmin(along[hit])])
-        return float(along[first]) * size, steps[first]
+        found = [(float(along[k]) * size, steps[k]) for k in np.flatnonzero(hit).tolist()]
+        found += [(float(ahead[k]), (int(used[k]), int(used[k]))) for k in np.flatnonzero(on_ray).tolist()]
+        # of a node and an edge at it, the node
+        return min(
+            found,
+            key=lambda each: (each[0] - (self.tolerance if each[1][0] == each[1][1] else 0.0), each[1]),
+            default=None,
+        )
 
 
 def _project(xy: Float64, a: Float64, b: Float64) -> tuple[Float64, Float64]:

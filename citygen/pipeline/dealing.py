@@ -147,9 +147,13 @@ def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
 
 
 def _owners(dealer: Dealer, points: Objects, reach_m: float) -> tuple[Int64, Int64, Int64]:
-    """Return the uid of the smallest dealt polygon at (or else within reach of) each point, -1 for none, and its tile."""
+    """
+    Return the uid of the smallest dealt polygon at each point, -1 for none, and its tile.
+
+    Parts, which stand for their outline, come before outlines, and what is at the point before what is within reach of it.
+    """
     owner = np.full(len(points), -1, dtype=np.int64)
-    best: list[tuple[bool, float, int]] = [(True, np.inf, -1)] * len(points)
+    best: list[tuple[bool, bool, float, int]] = [(True, True, np.inf, -1)] * len(points)
     col, row = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
     tree = shapely.STRtree(points)
     for key, slices in sorted(dealer.tiles.items()):
@@ -157,14 +161,15 @@ def _owners(dealer: Dealer, points: Objects, reach_m: float) -> tuple[Int64, Int
             with pa.memory_map(str(dealer.folder / name)) as source:
                 table = pa.ipc.open_file(source).get_batch(batch)
                 shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
-                uid = table["@uid"].to_numpy()
+                uid, whole = table["@uid"].to_numpy(), ~table["@is_part"].to_numpy(zero_copy_only=False)
             how = {"predicate": "dwithin", "distance": reach_m} if reach_m else {"predicate": "intersects"}
             outline, part = tree.query(shapes, **how)
             area = shapely.area(shapes)
             beside = shapely.distance(shapes[outline], points[part]) > 0 if reach_m else np.zeros(len(part), dtype=bool)
             for o, p, out in zip(outline.tolist(), part.tolist(), beside.tolist(), strict=True):
-                if area[o] > 0 and (out, area[o], uid[o]) < best[p]:
-                    best[p], owner[p] = (out, area[o], uid[o]), uid[o]
+                rank = (out, bool(whole[o]), float(area[o]), int(uid[o]))
+                if area[o] > 0 and rank < best[p]:
+                    best[p], owner[p] = rank, uid[o]
                     col[p], row[p] = key
     return owner, col, row
 
