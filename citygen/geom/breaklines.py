@@ -25,7 +25,8 @@ from citygen.geom.tolerances import LINE_REACH_M, LINE_SNAP_M, ON_LINE_M
 from citygen.model.rooflines import RoofLines
 
 HIP, EDGE, RIDGE = 0, 1, 2
-_MOST_BRIDGES = 400
+_MOST_VERTICES, _MOST_STEPS, _MOST_BRIDGES = 300, 2_000, 400
+"""What a scribble may cost at most: vertices drawn, cuts of lines, and edges added to join what hangs loose."""
 _OFF_PLANE = 0.1
 """Share of the rise by which the nodes of a roof face may be off its plane before rule 6 gives way."""
 
@@ -56,18 +57,21 @@ def mapped_roof(xy: Float64, ring_offsets: Int64, lines: RoofLines, shift: float
     Returns
     -------
     Lifted or None
-        Heights from 0 to 1; None when the lines give no roof that has both.
+        Heights from 0 to 1; None when the lines give no roof that has both, or are more than any roof has.
     """
-    graph = PlanarGraph(xy, ring_offsets, ON_LINE_M)
+    if sum(map(len, (*lines.ridges, *lines.edges, lines.apexes))) > _MOST_VERTICES:
+        return None
+    graph = PlanarGraph(xy, ring_offsets, ON_LINE_M, most_steps=_MOST_STEPS)
     snap = snap_distance(xy)
     paths, apexes = _placed(graph, lines, snap, shift)
     drawn = [(a, b, kind) for nodes, kind in paths for a, b in pairwise(nodes)]
     if not graph.add_lines(drawn):
         return None
-    high = _high(graph) | {node for node in apexes if _within(graph, node)}
+    apexes = [node for node in apexes if _within(graph, node)]
+    high = _high(graph) | set(apexes)
     graph.keep_inner()
     _drop_stubs(graph, snap)
-    if not (_finish_edges(graph) and _finish_ridges(graph, high) and _finish_apexes(graph, high) and _bridge(graph)):
+    if not (_finish_edges(graph) and _finish_ridges(graph, high) and _finish_apexes(graph, apexes) and _bridge(graph)):
         return None
     found = cells(graph)
     if found is None:
@@ -89,7 +93,7 @@ def reach(xy: Float64, ring_offsets: Int64, lines: RoofLines) -> float:
     polygon = graph.polygon
     paths, apexes = _placed(graph, lines, snap_distance(xy), 0.0)
     points = graph.points()
-    tops = [shapely.Point(points[node]) for node in apexes]
+    tops: list[shapely.Geometry] = [shapely.Point(points[node]) for node in apexes]
     tops += [shapely.LineString(points[nodes]) for nodes, kind in paths if kind == RIDGE and len(nodes) > 1]
     if not tops:
         tops = [shapely.LineString(points[nodes]) for nodes, _ in paths if len(nodes) > 1]
@@ -251,9 +255,9 @@ def _either_side(graph: PlanarGraph, end: int, direction: Float64, seen: list[in
     return list(dict.fromkeys(feet))
 
 
-def _finish_apexes(graph: PlanarGraph, high: set[int]) -> bool:
+def _finish_apexes(graph: PlanarGraph, apexes: list[int]) -> bool:
     """Join apexes that no line meets to the corners that they see; rule 5."""
-    for node in sorted(high):
+    for node in apexes:
         if graph.on_ring(node) or node in graph.degrees():
             continue
         seen = graph.sees(node, list(range(graph.n_ring)))

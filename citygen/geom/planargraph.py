@@ -13,8 +13,6 @@ import shapely
 
 from citygen.arraytypes import Float64, Int64
 
-_MOST_STEPS = 20_000
-
 
 class PlanarGraph:
     """
@@ -28,6 +26,8 @@ class PlanarGraph:
         Ring boundaries, from 0.
     tolerance : float
         Metres; nodes nearer than this to each other or to a line are joined.
+    most_steps : int
+        Lines and pieces of lines that one call of ``add_lines`` looks at, at most.
 
     Attributes
     ----------
@@ -37,10 +37,11 @@ class PlanarGraph:
         Inner edges as sorted pairs of nodes, and the kind that the caller gave their line.
     """
 
-    def __init__(self, xy: Float64, ring_offsets: Int64, tolerance: float) -> None:
+    def __init__(self, xy: Float64, ring_offsets: Int64, tolerance: float, *, most_steps: int = 50_000) -> None:
         self.nodes: list[tuple[float, float]] = [(float(x), float(y)) for x, y in xy]
         self.edges: dict[tuple[int, int], int] = {}
         self.tolerance = tolerance
+        self.most_steps = most_steps
         self.n_ring = len(xy)
         follow = np.arange(1, len(xy) + 1)
         follow[ring_offsets[1:] - 1] = ring_offsets[:-1]
@@ -51,13 +52,17 @@ class PlanarGraph:
         bounds = ring_offsets.tolist()
         self.polygon = shapely.Polygon(xy[: bounds[1]], [xy[a:b] for a, b in pairwise(bounds[1:])])
         shapely.prepare(self.polygon)
-        self._array = np.asarray(xy, dtype=np.float64)
+        self._array, self._known = np.array(xy, dtype=np.float64), len(xy)
 
     def points(self) -> Float64:
         """Return the nodes, (n, 2) float64."""
-        if len(self._array) != len(self.nodes):
-            self._array = np.array(self.nodes)
-        return self._array
+        n = len(self.nodes)
+        if n > len(self._array):
+            self._array = np.concatenate([self._array, np.empty((n, 2))])
+        if n > self._known:
+            self._array[self._known : n] = self.nodes[self._known :]
+            self._known = n
+        return self._array[:n]
 
     def chains(self) -> list[list[int]]:
         """Return the nodes along each ring edge, from its first vertex to its second."""
@@ -127,7 +132,9 @@ class PlanarGraph:
             False when the work has no end; the graph is then of no use.
         """
         work = list(reversed(lines))
-        for _ in range(_MOST_STEPS):
+        for node in sorted({end for a, b, _ in lines for end in (a, b)}):
+            self._reopen(node, work)
+        for _ in range(self.most_steps):
             if not work:
                 return True
             a, b, kind = work.pop()
@@ -143,7 +150,7 @@ class PlanarGraph:
             else:
                 key = (min(a, b), max(a, b))
                 self.edges[key] = max(kind, self.edges.get(key, kind))
-            for node in (*range(known, len(self.nodes)), a, b):
+            for node in range(known, len(self.nodes)):
                 self._reopen(node, work)
         return False
 

@@ -125,7 +125,7 @@ def _on_row(footprints: Footprints, mine: Int64, drawn: Objects) -> tuple[list[R
         _usable(footprints, p, polygon, groups) for p, polygon in zip(mine.tolist(), polygons.tolist(), strict=True)
     ]
     none = all(each is None for each in found)
-    return found, ["", clipped, "no ridge or apex, or no eave, is left" if none else ""]
+    return found, ["", clipped, "no top or no eave is left, or too much is drawn" if none else ""]
 
 
 def _local(parts: list[shapely.Geometry], origin: Float64) -> list[shapely.Geometry]:
