@@ -211,6 +211,30 @@ def test_an_angle_gives_the_slope_of_the_planes():
     assert town.plan.rise_m[0] == pytest.approx(4 * np.tan(np.radians(40)))
 
 
+@pytest.mark.parametrize("rise", [0.5, 3.0, 40.0])
+@pytest.mark.parametrize("tilt", [1e-4, 5e-4, 2e-3, 8e-3])
+def test_faces_are_planar_at_any_rise(tilt, rise):
+    """A ridge that is nearly parallel to its walls: one plane where the millimetre allows, triangles where it does not."""
+    ridge = [[(0, 4), (14, 4 + tilt)]]
+    town = raise_mapped(HOUSE, turn=5.0, ridges=ridge, height_m=60.0, roof_height_m=rise)
+    sound(town)
+    assert roof_faces(town) == (2 if tilt <= 5e-4 else 4)
+
+
+def test_an_apex_that_sees_no_corner_is_joined_to_the_lines_around_it():
+    loop = [(4, 2), (10, 2), (10, 6), (4, 6), (4, 2)]
+    town = raise_mapped(HOUSE, ridges=[loop], apexes=[(7, 4)])
+    sound(town)
+    assert top_at(town, 7, 4) == pytest.approx(3.0)
+
+
+def test_scribbles_are_bounded():
+    scribble = np.random.default_rng(1).uniform((0, 0), (14, 8), (300, 2))
+    rings = from_polygons(np.array([HOUSE]))
+    assert mapped_roof(rings.coords, rings.ring_offsets, drawn([scribble]), 0.0) is None
+    assert mapped_roof(rings.coords, rings.ring_offsets, drawn([scribble] * 100), 0.0) is None
+
+
 def test_a_flat_top_within_edges():
     """A mansard by its upper break alone; and a ridge loop around a flat middle."""
     loop = [(2, 2), (12, 2), (12, 6), (2, 6), (2, 2)]

@@ -8,7 +8,7 @@ is at the eave, edges run between the two. Beyond them, in this order:
 2. A ridge amid one wall is the lower line of a half hip: an edge.
 3. An edge that ends in the open is prolonged to what it meets within ``LINE_REACH_M``, or left out.
 4. A free ridge end is prolonged to the ridge that it meets, or gets hips to the corners on either side of what it meets.
-5. An apex by itself is joined to every corner that it sees.
+5. An apex by itself is joined to every corner that it sees, or else to the ends of lines around it.
 6. An edge that ends amid a wall ends on the plane of the roof beside it (half hips), where there is one.
 """
 
@@ -260,14 +260,15 @@ def _finish_apexes(graph: PlanarGraph, apexes: list[int]) -> bool:
     for node in apexes:
         if graph.on_ring(node) or node in graph.degrees():
             continue
-        seen = graph.sees(node, list(range(graph.n_ring)))
-        if not seen or not graph.add_lines([(node, corner, HIP) for corner in seen]):
+        seen = graph.sees(node, list(range(graph.n_ring))) or graph.sees(node, sorted(graph.degrees()))
+        if not graph.add_lines([(node, corner, HIP) for corner in seen]):
             return False
     return True
 
 
 def _bridge(graph: PlanarGraph) -> bool:
     """Add edges until no edge has the same cell on both sides, the shortest at hand from a free end."""
+    graph.keep_inner()
     for _ in range(_MOST_BRIDGES):
         both = []
         for loop in walk(graph):
@@ -339,4 +340,5 @@ def _between(graph: PlanarGraph, inner: list[int], z: Float64) -> None:
                 else:
                     given[at[a]] += weight * z[b]
     loose = 1e-9 * np.abs(flow).max()  # an island of edges has no height of its own: this pull sets it to the top
-    z[inner] = np.clip(np.linalg.solve(flow + loose * np.eye(len(inner)), given + loose), 0.0, 1.0)
+    found = np.linalg.solve(flow + loose * np.eye(len(inner)), given + loose)
+    z[inner] = np.where(found > 1.0 - 1e-6, 1.0, np.where(found < 1e-6, 0.0, found))

@@ -76,14 +76,19 @@ def lift(graph: PlanarGraph, found: list[Loops], z: Float64) -> Lifted | None:
 
 
 def _is_plane(points: Float64, cell: Loops) -> bool:
-    """Say whether a cell's nodes lie in one plane, well within what a face may be off."""
+    """
+    Say whether a cell's nodes lie in one plane, well within what a face may be off, at whatever height it is scaled to.
+
+    Scaled by h, nodes that are off by d upwards on a slope of g are off by h d / sqrt(1 + h2 g2) from the plane: below d / g.
+    """
     nodes = np.array([node for ring in cell for node in ring])
     vector = _vector(points, cell)
     size = float(np.linalg.norm(vector))
     if len(nodes) == 3 or size <= MIN_FACE_M2:
         return len(nodes) == 3
     height = (points[nodes] - points[nodes[0]]) @ (vector / size)
-    return bool(np.ptp(height) <= 0.5 * PLANAR_M)
+    slope = float(np.hypot(vector[0], vector[1])) / size
+    return bool(np.ptp(height) <= max(0.5 * PLANAR_M * slope, 1e-9))
 
 
 def _vector(points: Float64, cell: Loops) -> Float64:
@@ -111,7 +116,10 @@ def triangles(points: Float64, cell: Loops) -> list[list[int]] | None:
     """
     where = {(x, y): node for ring in cell for node in ring for x, y in [tuple(points[node, :2].tolist())]}
     shape = shapely.Polygon(points[cell[0], :2], [points[ring, :2] for ring in cell[1:]])
-    parts = shapely.get_parts(shapely.constrained_delaunay_triangles(shape))
+    try:
+        parts = shapely.get_parts(shapely.constrained_delaunay_triangles(shape))
+    except shapely.errors.GEOSException:  # holes that touch at corners, rarely
+        parts = np.empty(0, dtype=object)
     cut = []
     for xy in shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3].tolist():
         a, b, c = (where.get((x, y), -1) for x, y in xy)
@@ -120,6 +128,8 @@ def triangles(points: Float64, cell: Loops) -> list[list[int]] | None:
         cut.append([a, b, c] if _turn(points, a, b, c) > 0 else [a, c, b])
     if _pairs(points, cell, cut):
         return cut
+    if len(cell) > 1:
+        return None
     flat = points * np.array([1.0, 1.0, 0.0])
     corners = np.array([node for ring in cell for node in ring], dtype=np.int64)
     rings = offsets(np.array([len(ring) for ring in cell], dtype=np.int64))

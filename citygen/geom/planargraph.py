@@ -223,9 +223,10 @@ class PlanarGraph:
         """Return those of some nodes to which a straight line runs inside the polygon and across no edge and no node."""
         points = self.points()
         steps = np.array([*self.ring_pairs(), *self.edges])
+        joined = {node, *steps[(steps == node).any(axis=1)].ravel().tolist()}
         seen = []
         for other in others:
-            if other == node or (min(node, other), max(node, other)) in self.edges or self._near(node, other):
+            if other in joined or self._near(node, other):
                 continue
             apart = steps[~np.isin(steps, (node, other)).any(axis=1)]
             hit, _, _ = _crossings(points[node], points[other], points[apart[:, 0]], points[apart[:, 1]])
