@@ -24,6 +24,7 @@ from citygen.geom.wavefront import (
     forecast,
     is_opposite,
     is_reflex,
+    meeting_place,
     near,
     place,
     touches,
@@ -32,6 +33,8 @@ from citygen.geom.wavefront import (
 
 _VERTICES, _NODES, _ARCS = 0, 1, 2
 """Entries of ``counts``: vertices, nodes and arcs so far."""
+_STUCK = 32
+"""Events in a row at one time that leave no fewer vertices, after which there is no hope."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -119,8 +122,9 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
         front[s, PREV], front[s, NEXT] = u, w
         front[u, NEXT] = front[w, PREV] = s
         vx, vy, _ = velocity(direction, speed, e, f)
-        motion[s, 0], motion[s, 1], motion[s, 2], motion[s, 3], motion[s, 4] = x, y, t, vx, vy
-        at[s, 0], at[s, 1] = x, y
+        cx, cy = meeting_place(lines, e, f, t, x, y)
+        motion[s, 0], motion[s, 1], motion[s, 2], motion[s, 3], motion[s, 4] = cx, cy, t, vx, vy
+        at[s, 0], at[s, 1] = cx, cy
         alive[s] = True
     return True
 
@@ -309,7 +313,7 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
         reflex[v] = is_reflex(front, direction, v)
         vx, vy, _ = velocity(direction, speed, front[v, LEFT], front[v, RIGHT])
         motion[v, 0], motion[v, 1], motion[v, 2], motion[v, 3], motion[v, 4] = xy[v, 0], xy[v, 1], 0.0, vx, vy
-    t, phase = 0.0, 0
+    t, phase, stuck = 0.0, 0, 0
     for _ in range(4 * n + 16 + len(times)):
         now = active[:size]
         forecast(front, motion, lines, alive, reflex, at, when, target, now, fresh[:n_fresh], stale, t, eps)
@@ -354,7 +358,10 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
                         stale[u] = True
                         fresh[n_fresh] = u
                         n_fresh += 1
+        stuck = stuck + 1 if t == last and kept >= size else 0
         size = kept
+        if stuck > _STUCK:
+            break
         if size == 0:
             return nodes[: counts[_NODES]].copy(), arcs[: counts[_ARCS]].copy(), True
     return nodes[: counts[_NODES]].copy(), arcs[: counts[_ARCS]].copy(), False
