@@ -14,7 +14,7 @@ from citygen.geom.faces import faces_of
 from citygen.geom.revolve import stack
 from citygen.geom.rings import ring_area
 from citygen.geom.strips import loop_areas, owners
-from citygen.geom.walls import END, HIGH, back_wall, leftmost_end, roles
+from citygen.geom.walls import END, HIGH, back_wall, in_line, leftmost_end, roles
 from citygen.geom.wavefront import edge_lines
 
 MAX_EDGES = 4000
@@ -47,7 +47,10 @@ def _speeds(xy, own, form, strips, axis, is_compact, shift):
         after, direction, _ = edge_lines(xy, own)
         part, one = np.zeros(n, np.int8), -1
         if form[1] == _BACK_ONLY:
-            part[back_wall(xy, (after, direction), axis, own[1])] = END
+            back = back_wall(xy, (after, direction), axis, own[1])
+            for i in range(n):  # all that stands on one line with it, beside a bay for example
+                if in_line(xy, direction, back, i):
+                    part[i] = END
         else:
             part = roles(xy, (after, direction), axis, is_compact)
             one = leftmost_end(part, (after, direction), axis) if form[2] else -1
