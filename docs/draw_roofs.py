@@ -41,15 +41,29 @@ def outlines() -> dict[str, Polygon]:
     return {name: affinity.translate(drawn[name], -at.x, -at.y) for name, at in middles.items()}
 
 
+_RIDGES = {
+    "a rectangle": "LINESTRING (-1.5 -5, -1.5 5)",
+    "an L": "LINESTRING (-3.5 -7.5, -3.5 4, 7 4)",
+    "a T": "MULTILINESTRING ((-8 4.5, 8 4.5), (0 -7.5, 0 4.5))",
+    "a U": "LINESTRING (-5.5 -7, -5.5 4.5, 5.5 4.5, 5.5 -7)",
+    "an H": "MULTILINESTRING ((-5.5 -7.5, -5.5 7.5), (5.5 -7.5, 5.5 7.5), (-5.5 0, 5.5 0))",
+    "a courtyard": "LINESTRING (-5.5 -5.5, 5.5 -5.5, 5.5 5.5, -5.5 5.5, -5.5 -5.5)",
+    "a circle": "LINESTRING (-3 0, 3 0)",
+}
+"""What a mapper might draw on the outlines: the shape that is as drawn needs lines."""
+
+
 def strip(shape: str, path: Path) -> None:
     """Draw one shape on every outline."""
-    placed, right = [], 0.0
-    for outline in outlines().values():
+    placed, ridges, right = [], [], 0.0
+    for name, outline in outlines().items():
         turned = affinity.rotate(outline, -TURN_DEG, origin=(0, 0))
         west, _, east, _ = turned.bounds
         placed.append(affinity.translate(turned, right - west))
+        line = affinity.rotate(shapely.from_wkt(_RIDGES[name]), -TURN_DEG, origin=(0, 0))
+        ridges.append(affinity.translate(line, right - west))
         right += east - west + GAP_M
-    _write(_picture(shape, placed, STRIP, around_m=2.5), path)
+    _write(_picture(shape, placed, STRIP, around_m=2.5, ridges=ridges), path)
 
 
 def sheet(path: Path) -> None:
@@ -60,17 +74,20 @@ def sheet(path: Path) -> None:
 
     names = ROOFS.names()
     rectangle = affinity.rotate(outlines()["a rectangle"], -TURN_DEG, origin=(0, 0))
+    ridge = affinity.rotate(shapely.from_wkt(_RIDGES["a rectangle"]), -TURN_DEG, origin=(0, 0))
     width, height = CELL[0], CELL[1] + LABEL
     whole = Image.new("RGB", (COLUMNS * width, -(-len(names) // COLUMNS) * height), "white")
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(size=15)
     for k, name in enumerate(names):
         left, top = k % COLUMNS * width, k // COLUMNS * height
-        whole.paste(Image.fromarray(_picture(name, [rectangle], CELL, around_m=3.5)), (left, top))
+        whole.paste(Image.fromarray(_picture(name, [rectangle], CELL, around_m=3.5, ridges=[ridge])), (left, top))
         pen.text((left + width / 2, top + CELL[1] + LABEL / 2), name, fill="#333333", font=font, anchor="mm")
     _write(np.asarray(whole), path)
 
 
-def _picture(shape: str, placed: list[Polygon], size: tuple[int, int], *, around_m: float) -> NDArray[np.uint8]:
+def _picture(
+    shape: str, placed: list[Polygon], size: tuple[int, int], *, around_m: float, ridges: list[shapely.Geometry]
+) -> NDArray[np.uint8]:
     """Build a shape on outlines in a row and look at them from the south, with that much room on either side."""
     import geopandas as gpd
 
@@ -78,7 +95,7 @@ def _picture(shape: str, placed: list[Polygon], size: tuple[int, int], *, around
     from citygen.pipeline.picture import city_scene
     from citygen.preview.camera import Camera
     from citygen.preview.scene import Style, render
-    from citygen.roofs.base import ROOFS
+    from citygen.roofs.base import MAPPED, ROOFS
 
     slope = ROOFS[shape].pitch.default
     rows = [
@@ -90,9 +107,10 @@ def _picture(shape: str, placed: list[Polygon], size: tuple[int, int], *, around
             "roof_direction": 90.0 + TURN_DEG,
             "roof_colour": ROOF,
             "wall_colour": WALL,
+            "roof_ridge": affinity.translate(ridge, 500_000, 5_150_000).wkt if shape == MAPPED else None,
             "geometry": affinity.translate(outline, 500_000, 5_150_000),
         }
-        for k, outline in enumerate(placed)
+        for k, (outline, ridge) in enumerate(zip(placed, ridges, strict=True))
     ]
     with tempfile.TemporaryDirectory() as scratch:
         city = citygen.build(gpd.GeoDataFrame(rows, crs=CRS), ground_z=0.0, out=Path(scratch) / "roofs", crs=CRS)

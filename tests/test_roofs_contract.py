@@ -130,7 +130,9 @@ def test_drawn_plans(shape, turn, scale, direction):
     town = raise_town(placed(PLANS.values(), turn, scale), roof_shape=shape, roof_direction_deg=direction)
     assert_sound(town, list(PLANS), every=1 if turn == 17.3 else 9)
     simplified = {list(PLANS)[row] for row in town.rows_with(SIMPLIFIED)}
-    assert simplified <= ({"sliver", "bay window"} if shape == "half-dome" else set()), "drawn plans need no simpler roof"
+    assert simplified <= ({"sliver", "bay window"} if shape == "half-dome" else set()), (
+        "drawn plans need no simpler roof"
+    )
     assert not town.shaped.flattened.any()
     assert len(town.shaped.meshes) >= len(PLANS) - 2 * (scale < 1)  # at a fifth of their size two slivers are specks
     rises = town.plan.rise_m[np.unique(town.footprints.row)]
@@ -196,7 +198,7 @@ def test_real_footprints(name, testdata, tmp_path, record_property):
         shares[shape] = {code: len(town.rows_with(code)) / solids for code in (PERTURBED, SIMPLIFIED)}
         ran |= {town.plan.shapes[s].name for s in town.plan.shape[~town.shaped.flattened].tolist()}
     record_property("shares", shares)
-    assert ran == set(SHAPES), "a shape that never ran is a failure"
+    assert ran == set(SHAPES) - {"mapped"}, "a shape that never ran is a failure; mapped roofs need lines"
     assert all(share[SIMPLIFIED] <= 1e-3 for share in shares.values()), shares
     assert all(share[PERTURBED] <= 1e-2 for share in shares.values()), shares
 

@@ -23,7 +23,7 @@ MIDDLE, BACK = 1, 2
 """Where a shape has its apex: over the middle of the outline, or of the wall at its back; 0: it has none."""
 _LEAST_REACH = 0.35
 """Distance from the middle to the nearest edge, as a share of the radius of a circle as large, from which an outline that is
-not compact takes one apex: over an L it would be all but flat."""
+not compact takes one apex: over an L it would be all but flat. So would half a dome against one of the many walls of a circle."""
 _ALIKE, _BACK_ONLY = 0, 2
 """How walls differ: not at all, or the one at the back stands upright; 1: gable ends do."""
 
@@ -149,7 +149,8 @@ def _drawn(xy, own, form, section, strips, axis, is_compact, growth, shift):
     if form[3] > 0 and len(own) == 2:
         back = back_wall(xy, (after, direction), axis, n) if form[3] == BACK else -1
         nodes, corners, offsets, wall, reach, ok = _around_apex(xy, section, back, growth)
-        if ok and (is_compact or reach + growth >= _LEAST_REACH * np.sqrt(ring_area(xy, 0, n) / np.pi)):
+        wide = reach + growth >= _LEAST_REACH * np.sqrt(ring_area(xy, 0, n) / np.pi)
+        if ok and (wide or (is_compact and back < 0)):
             walls = (wall, np.array([0, len(wall)]), np.array([back])) if back >= 0 else no_walls
             none = np.zeros(len(offsets) - 1, np.uint8)
             return nodes, corners, offsets, np.arange(len(corners)), np.arange(len(none)), none, walls, reach, True

@@ -2,13 +2,15 @@
 The part that each wall plays under a ridged roof: eave, gable end, or the high side; and how compact an outline is.
 
 A gable end is a wall between two corners that turn the same way, about square, whose inset would shrink to nothing before
-those of its neighbours: the end of a wing. On a compact outline the ends are those that the ridge's direction points at.
+those of its neighbours and before it meets another wall: the end of a wing. On a compact outline the ends are those that the
+ridge's direction points at.
 """
 
 import numpy as np
 from numba import njit
 
 from citygen.geom.rings import ring_area
+from citygen.geom.wavefront import velocity
 
 EAVE, END, HIGH = 0, 1, 2
 """Parts: a wall under an eave, one under a gable, one on the up-slope side of a roof that is lower on the other."""
@@ -101,6 +103,21 @@ def _candidates(xy, after, turn):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _is_clear(xy, lines, before, i, vanish):
+    """Say whether no wall lies nearer to where wall ``i`` would shrink to nothing than the wall itself does."""
+    after, direction = lines
+    vx, vy, _ = velocity(direction, np.ones(len(after)), before, i)
+    x, y = xy[i, 0] + vx * vanish, xy[i, 1] + vy * vanish
+    for k in range(len(after)):
+        j = after[k]
+        dx, dy = xy[j, 0] - xy[k, 0], xy[j, 1] - xy[k, 1]
+        s = min(1.0, max(0.0, ((x - xy[k, 0]) * dx + (y - xy[k, 1]) * dy) / (dx * dx + dy * dy)))
+        if np.hypot(x - xy[k, 0] - s * dx, y - xy[k, 1] - s * dy) < vanish / _NEAR_TIE:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def roles(xy, lines, axis, is_compact):
     """
     Say which part each wall of one polygon plays.
@@ -133,6 +150,7 @@ def roles(xy, lines, axis, is_compact):
             may[i] = abs(facing[i]) >= _FACING and length >= 0.5 * longest[side]
         else:
             may[i] = vanish[i] <= _NEAR_TIE * min(vanish[before[i]], vanish[after[i]])
+            may[i] = may[i] and _is_clear(xy, lines, before[i], i, vanish[i])
     for _ in range(n):  # those that face along the ridge first; ends that meet at a corner cannot both be
         best = -1
         for i in range(n):

@@ -13,6 +13,8 @@ from citygen.roofs.base import FAMILIES, Family, FamilyTask, RoofShape
 
 _WINGED = "skeleton"
 """Draws ridged shapes over outlines that are not compact: along the wings."""
+_ONE_RIDGE = ("planes", "profile")
+"""Families that would span all wings of an outline with one ridge, or one cross of ridges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
     """Yield each family that polygons ask for, with those polygons and the task that they make."""
     names = sorted({s.family for s in task.shapes} | {_WINGED})
     own = np.array([names.index(s.family) for s in task.shapes])[task.shape]
-    may_wing = np.array([s.family == "profile" and s.inset is not None for s in task.shapes])[task.shape]
+    may_wing = np.array([s.family in _ONE_RIDGE and s.inset is not None for s in task.shapes])[task.shape]
     is_compact: Bool = np.ones(len(task.rings), dtype=bool)
     looked = np.flatnonzero(may_wing | np.array([s.family != "profile" for s in task.shapes])[task.shape])
     if len(looked):

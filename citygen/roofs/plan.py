@@ -121,9 +121,9 @@ def plan_roofs(
     drawn = np.zeros(len(attributes), dtype=bool)
     if lines is not None:
         drawn[polygon_row[np.array([each is not None for each in lines], dtype=bool)]] = True
-    words: Objects = np.where(drawn, MAPPED, attributes.roof_shape)
+    asked = attributes.roof_shape == MAPPED
+    words: Objects = np.where(drawn, MAPPED, np.where(asked, "gabled", attributes.roof_shape))
     shapes, shape, roof_from, findings = resolve_words(words)
-    asked = np.array([s.name == MAPPED for s in shapes])[shape]
     findings.append(Finding(np.flatnonzero(asked & ~drawn), LINES_MISSING))
     one_way = np.array([s.slopes_one_way for s in shapes])[shape]
     axes = _cross_directions(attributes, rings, polygon_row, north_deg, one_way)

@@ -5,7 +5,7 @@ from citygen.geom.crossing import box_of, crossing_gables, spread
 from citygen.geom.lifted import Lifted
 from citygen.model.rooflines import RoofLines
 from citygen.params import Param
-from citygen.roofs.base import ROOFS, Planes, RoofShape
+from citygen.roofs.base import ROOFS, Inset, Planes, RoofShape
 
 
 def _draw(
@@ -29,14 +29,20 @@ def _reach(
     return float(box[2].min()) * spread(xy, ring_offsets, box)
 
 
+def inset(variant: int) -> Inset:  # noqa: ARG001  this shape has one variant
+    """Return what stands on wings: one even slope from the walls, the gable ends upright; their ridges cross by themselves."""
+    return Inset((0.0, 1.0), (0.0, 1.0), ends=(0.0,))
+
+
 ROOFS.register(
     "crosspitched",
     RoofShape(
         name="crosspitched",
         family="planes",
-        text="Two gables that cross over the middle of the outline, with one ridge height; every side of a box has a gable.",
+        text="Two gables that cross over the middle, with one ridge height: a gable on every side. Over wings their ridges meet.",
         pitch=Param("roof_angle_deg", 35.0, 3.0, 75.0, "Slope of the steeper gable from the level."),
         planes=Planes(_draw, _reach),
+        inset=inset,
         simpler="hipped",
     ),
     aliases=(
