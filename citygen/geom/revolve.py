@@ -23,16 +23,37 @@ def middle(ring):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _least_reach(ring, cx, cy, back):
-    """Return the least distance from a place to the line of an edge, the ``back`` one left out; negative: out of its sight."""
-    least = np.inf
+def _reaches(ring, cx, cy, back):
+    """Return least and largest distance from a place to the line of an edge, not the ``back`` one; negative: out of sight."""
+    least, most = np.inf, -np.inf
     j = len(ring) - 1
     for i in range(len(ring)):
         dx, dy = ring[i, 0] - ring[j, 0], ring[i, 1] - ring[j, 1]
         if j != back:
-            least = min(least, (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy))
+            reach = (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy)
+            least, most = min(least, reach), max(most, reach)
         j = i
-    return least
+    return least, most
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def apexes(coords, ring_offsets, polygon_offsets):
+    """
+    Return where roofs around an apex have it.
+
+    Takes polygons as ``model.rings.Rings`` holds them; returns, (p, 4), the apex' x and y and the least and the largest
+    distance from it to the line of an edge; NaN for a polygon with holes, and for one whose middle does not see every edge.
+    """
+    out = np.full((len(polygon_offsets) - 1, 4), np.nan)
+    for p in range(len(out)):
+        r = polygon_offsets[p]
+        if polygon_offsets[p + 1] == r + 1:
+            ring = coords[ring_offsets[r] : ring_offsets[r + 1]]
+            cx, cy = middle(ring)
+            least, most = _reaches(ring, cx, cy, -1)
+            if least > MIN_REACH_M:
+                out[p, 0], out[p, 1], out[p, 2], out[p, 3] = cx, cy, least, most
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -51,7 +72,7 @@ def stack(xy, section, back):
     else:
         other = (back + 1) % n
         cx, cy = 0.5 * (xy[back, 0] + xy[other, 0]), 0.5 * (xy[back, 1] + xy[other, 1])
-    reach = _least_reach(xy, cx, cy, back)
+    reach, _ = _reaches(xy, cx, cy, back)
     nodes, corners = np.empty((n * levels + 1, 3)), np.empty(n * (4 * levels - 1), np.int64)
     faces = np.zeros(n * levels + 1, np.int64)
     for k in range(levels):

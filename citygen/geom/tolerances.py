@@ -16,7 +16,8 @@ ON_LINE_M = 1e-4
 """m. A vertex this near a break line of a roof lies on it; the roof stays planar to the slope times this."""
 
 STEP_SHIFT_M = 4e-3
-"""m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it."""
+"""m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it; one no further beyond a
+wall is within."""
 
 PERTURB_M = 3e-4
 """m. First shift of break lines when a cut fails; doubled with each try (DESIGN, promise 2: sub-millimetre first)."""

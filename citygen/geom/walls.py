@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from citygen.geom.rings import ring_area
+from citygen.geom.wavefront import edge_lines
 
 EAVE, END, HIGH = 0, 1, 2
 """Parts: a wall under an eave, one under a gable, one on the up-slope side of a roof that is lower on the other."""
@@ -18,6 +19,8 @@ _LEAST_TURN, _MOST_TURN = np.radians(40.0), np.radians(140.0)
 _LEAST_BACK, _MOST_BACK = np.radians(140.0), np.radians(220.0)
 _FACING = np.cos(np.radians(45.0))
 _HIGH_FACING = 0.3
+_SAME_WAY = np.cos(np.radians(10.0))
+"""A sharp corner is cut off at 70 degrees or more to both walls."""
 _NEAR_TIE = 1.02
 
 
@@ -155,6 +158,25 @@ def leftmost_end(part, lines, axis):
         if part[i] == END and along > most + 1e-9:
             best, most = i, along
     return best
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def carried(part, walls, outline):
+    """
+    Carry the parts of walls over to the edges above them of a grown outline (``geom.grow``); cut-off corners are eaves.
+
+    ``walls`` and ``outline`` are coordinates and ring offsets. An edge belongs to the next wall when it runs its way.
+    """
+    _, way, _ = edge_lines(*walls)
+    _, along, _ = edge_lines(*outline)
+    out = np.zeros(len(along), part.dtype)
+    for r in range(len(walls[1]) - 1):
+        i = walls[1][r]
+        for k in range(outline[1][r], outline[1][r + 1]):
+            if i < walls[1][r + 1] and along[k, 0] * way[i, 0] + along[k, 1] * way[i, 1] > _SAME_WAY:
+                out[k] = part[i]
+                i += 1
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -83,7 +83,7 @@ class RoofShape:
     simpler : str
         The shape that stands in where this one cannot be drawn, before a flat one does.
     overhangs : bool
-        False for a shape that is too steep at the eave to go on beyond the walls.
+        False for a shape that cannot go on beyond the walls: too steep at the eave, or with upright steps at the verge.
     """
 
     name: str
@@ -134,7 +134,7 @@ class FamilyTask:
 
     Where ``grown`` is above 0, axes, variant and rise are those of the footprint, and so is the eave from which z counts:
     over the footprint the roof is the one that it has without overhang, beyond it the outermost planes go on (below 0
-    where they fall).
+    where they fall). Footprints whose roof rises around an apex are grown about it.
     """
 
     rings: Rings
