@@ -43,16 +43,16 @@ def roofs_of(rings: Any, name: str) -> Callable[[], Any]:
 
     from citygen.geom.rings import main_axes
     from citygen.roofs.base import ROOFS
-    from citygen.roofs.draw import draw, measure
+    from citygen.roofs.draw import RoofTask, draw, measure
 
     shape = ROOFS[name]
     along = main_axes(rings.coords, rings.ring_offsets, rings.polygon_offsets)[:, :2]
     axes = np.stack([-along[:, 1], along[:, 0]], axis=1)
     each = np.zeros(len(rings), dtype=np.int64)
-    reach = measure(rings, (shape,), each, axes)
-    variant = shape.variant(reach).astype(np.int64)
-    rise = np.tan(np.radians(shape.pitch.default)) * shape.run * reach / variant
-    return lambda: draw(rings, (shape,), each, (variant, axes, rise, np.zeros(len(rings))))
+    run, variant = measure(rings, (shape,), each, axes)
+    rise, still = np.tan(np.radians(shape.pitch.default)) * run, np.zeros(len(rings))
+    task = RoofTask(rings, (shape,), each, variant, axes, rise, still, still, rings)
+    return lambda: draw(task)
 
 
 def rings_of(family: str, n: int, count: int, many: int) -> Any:

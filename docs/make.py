@@ -113,6 +113,12 @@ def inputs() -> str:
         "## Attributes\n\n`--map KEY=COLUMN` names a source's own column for a key. A value outside the bounds counts as not\n"
         "given, and the row says so.\n",
         f"{table(['key', 'meaning', 'kind', 'bounds', 'other spellings'], keys)}\n",
+        "## Roof lines\n\nRidges, edges (hips, valleys) and apexes that are drawn stand above the roof's shape. A building's row\n"
+        "may hold them as WKT in the source's CRS (`LINESTRING`, `MULTILINESTRING`, `POINT`, `MULTIPOINT`); or they are lines and\n"
+        "points of their own, marked `yes`, and belong to the part or else the outline around their middle. Such a line has its\n"
+        "own row in `buildings.parquet`, with `roof_line_used`. Ridges and apexes are as high as the roof, the outline is at its\n"
+        "eave, edges run from one to the other; ends within 0.4 m of a wall or line are moved onto it. A ridge that ends before\n"
+        "a wall gets hips; an edge that ends amid a wall makes a half hip.\n",
         "## Dialects\n\nA dialect says which columns hold which key. It is recognised by the columns, or named with `--dialect`.\n",
         f"{table(['dialect', 'what it is', 'columns, the first readable one wins'], dialects)}\n",
         "## Heights\n\nThe rules run in this order; `height_from` names the one that decided.\n",

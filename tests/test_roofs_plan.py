@@ -12,6 +12,7 @@ from citygen.geom.tolerances import MIN_WALL_M
 from citygen.model.rings import from_polygons
 from citygen.outcome import verdicts
 from citygen.roofs import plan as rules
+from citygen.roofs import words
 from citygen.roofs.base import ROOFS
 from citygen.roofs.plan import plan_roofs
 
@@ -34,7 +35,7 @@ def shape_of(out, row: int = 0) -> str:
 @pytest.mark.parametrize("name", ROOFS.names())
 def test_a_known_word_gives_its_shape(name):
     out, reasons = plan(roof_shape=name)
-    assert (shape_of(out), out.roof_from[0], reasons[0]) == (name, "tag", [])
+    assert (shape_of(out), out.roof_from[0], reasons[0]) == (name, "tag", ["roof_lines_missing"] * (name == "mapped"))
     assert out.shapes[0].name == "flat"
 
 
@@ -47,12 +48,12 @@ def test_aliases(alias, name):
 
 def test_an_unknown_word_is_flat_and_says_so():
     out, reasons = plan(roof_shape="gabeld")
-    assert (shape_of(out), out.roof_from[0], reasons[0]) == ("flat", "default", [rules.UNKNOWN])
+    assert (shape_of(out), out.roof_from[0], reasons[0]) == ("flat", "default", [words.UNKNOWN])
 
 
 def test_no_word_is_flat_and_only_noted():
     out, reasons = plan()
-    assert (shape_of(out), reasons[0]) == ("flat", [rules.SHAPE_DEFAULT])
+    assert (shape_of(out), reasons[0]) == ("flat", [words.SHAPE_DEFAULT])
 
 
 @pytest.mark.parametrize(

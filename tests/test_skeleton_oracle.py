@@ -17,7 +17,7 @@ from shapely.geometry import Polygon
 
 from cgal import exact_skeleton, need_oracle
 from citygen.buildings.repair import repair
-from citygen.geom.inset import faces_over
+from citygen.geom.faces import straight_skeletons
 from citygen.model.rings import from_polygons, to_polygons
 from shapes import plans, real_footprints, skeleton_plans, turned
 from skeleton_faces import HEIGHT_M, Skeleton, apart, edges_of, faults
@@ -31,9 +31,6 @@ ONCE_WRONG = [
     ("nearly", 50, 356), ("nearly", 50, 362), ("nearly", 50, 401), ("nearly", 50, 538), ("nearly", 50, 578), ("nearly", 50, 584),
 ]  # fmt: skip
 """Family, vertices and number of outlines whose skeleton once was none, or had faces that were not simple."""
-to_be_mended = pytest.mark.xfail(
-    strict=True, reason="the kernel fails on nearly simultaneous events; it is being replaced"
-)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,9 +41,8 @@ def _oracle() -> None:
 def ours(polygon: Polygon) -> tuple[np.ndarray, list[np.ndarray]] | None:
     """Return nodes (m, 3) in metres and the node numbers around each face; None where the kernel gives nothing."""
     rings = from_polygons(np.array([polygon]))
-    rise = (np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-    nodes, _, corners, offsets, reach, ok = faces_over(rings.coords, rings.ring_offsets, rise, 0.0)
-    return (nodes * [1.0, 1.0, reach], [corners[a:b] for a, b in pairwise(offsets)]) if ok else None
+    found = straight_skeletons(rings.coords, rings.ring_offsets, rings.polygon_offsets)
+    return (found.nodes, [found.corners[a:b] for a, b in pairwise(found.face_offsets)]) if found.ok[0] else None
 
 
 def compare(polygons: Iterable[tuple[str, Polygon]]) -> tuple[int, dict[str, str], dict[str, str]]:
@@ -96,29 +92,24 @@ def test_outlines_that_broke_other_kernels(testdata: Path) -> None:
 
 
 @pytest.mark.parametrize(("family", "n", "k"), ONCE_WRONG)
-@to_be_mended
 def test_outlines_that_once_went_wrong(family: str, n: int, k: int) -> None:
     assert_same(random_outlines(family, [n], range(k, k + 1)), least=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=to_be_mended) if name == "nearly" else name for name in FAMILIES]
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_many_random_outlines(family: str) -> None:
     assert_same(random_outlines(family, SIZES, range(QUICK, MANY)), least=(MANY - QUICK) * len(SIZES))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=to_be_mended) if name == "nearly" else name for name in FAMILIES]
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_large_random_outlines(family: str) -> None:
     assert_same(random_outlines(family, [50], range(80)), least=80)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param("01", marks=to_be_mended), "08", "11"])
+@pytest.mark.parametrize("name", ["01", "08", "11"])
 def test_real_footprints(name: str, testdata: Path, tmp_path: Path) -> None:
     real = real_footprints(testdata, tmp_path, name, most=700)
     small = [(str(k), plan) for k, plan in enumerate(real) if shapely.get_num_coordinates(plan) <= 150]

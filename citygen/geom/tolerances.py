@@ -19,6 +19,12 @@ STEP_SHIFT_M = 4e-3
 """m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it; one no further beyond a
 wall is within."""
 
+LINE_SNAP_M = 0.4
+"""m. Roof lines drawn by hand meet an outline or each other within this: twice what aerial images let mappers see."""
+
+LINE_REACH_M = 5.0
+"""m. A roof edge that ends in the open is prolonged by at most this: about half a house."""
+
 PERTURB_M = 3e-4
 """m. First shift of break lines when a cut fails; doubled with each try (DESIGN, promise 2: sub-millimetre first)."""
 

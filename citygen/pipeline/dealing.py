@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import shapely
 
 from citygen.arraytypes import AnyArray, Int64, Objects
+from citygen.geom.tolerances import LINE_SNAP_M
 from citygen.pipeline.folder import writing
 from citygen.pipeline.placing import Placed
 
@@ -90,6 +91,39 @@ class Dealer:
             file.write_table(table)
 
 
+def deal_lines(dealer: Dealer, lines: list[tuple[pa.Table, Placed]]) -> None:
+    """
+    Give each row that is a roof line to the smallest outline or part around its middle, and to that one's tile.
+
+    Parameters
+    ----------
+    dealer : Dealer
+        Holds the outlines and parts of all sources.
+    lines : list of (pyarrow.Table, Placed)
+        Lines in and around the area; those on no building stay when they touch the area.
+    """
+    for table, placed in lines:
+        owner, col, row = _owners(dealer, _middles(placed), LINE_SNAP_M)
+        found = owner >= 0
+        places = np.where(found, col, placed.col), np.where(found, row, placed.row)
+        dealt = Placed(placed.geometry, placed.middle, *places, placed.inside | found, placed.reasons)
+        dealer.write(table.append_column("@line_of", pa.array(owner)), dealt, np.flatnonzero(dealt.inside))
+
+
+def _middles(placed: Placed) -> Objects:
+    """Return the middle of the longest line of each row, or its point."""
+    out = np.asarray(shapely.points(placed.middle), dtype=object)
+    for k, each in enumerate(placed.geometry.tolist()):
+        parts = shapely.get_parts(each)
+        longest = parts[np.argmax(shapely.length(parts))]
+        out[k] = (
+            shapely.line_interpolate_point(longest, 0.5, normalized=True)
+            if longest.length > 0
+            else shapely.Point(longest.coords[0])
+        )
+    return out
+
+
 def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
     """
     Give each building part to the smallest outline around a point of it, and to that outline's tile.
@@ -101,22 +135,7 @@ def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
     parts : list of (pyarrow.Table, Placed)
         Parts in and around the area; those without an outline stay when they touch the area.
     """
-    points = np.concatenate([_points(placed) for _, placed in parts])
-    owner, size = np.full(len(points), -1, dtype=np.int64), np.full(len(points), np.inf)
-    col, row = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
-    tree = shapely.STRtree(points)
-    for key, slices in sorted(dealer.tiles.items()):
-        for name, batch in slices:
-            with pa.memory_map(str(dealer.folder / name)) as source:
-                table = pa.ipc.open_file(source).get_batch(batch)
-                shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
-                uid = table["@uid"].to_numpy()
-            outline, part = tree.query(shapes, predicate="intersects")
-            area = shapely.area(shapes)
-            for o, p in zip(outline.tolist(), part.tolist(), strict=True):
-                if (area[o], uid[o]) < (size[p], owner[p]):
-                    size[p], owner[p] = area[o], uid[o]
-                    col[p], row[p] = key
+    owner, col, row = _owners(dealer, np.concatenate([_points(placed) for _, placed in parts]), 0.0)
     at = 0
     for table, placed in parts:
         span = slice(at, at + len(table))
@@ -125,6 +144,34 @@ def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
         own_col, own_row = np.where(found, col[span], placed.col), np.where(found, row[span], placed.row)
         dealt = Placed(placed.geometry, placed.middle, own_col, own_row, placed.inside | found, placed.reasons)
         dealer.write(table, dealt, np.flatnonzero(dealt.inside), owner[span])
+
+
+def _owners(dealer: Dealer, points: Objects, reach_m: float) -> tuple[Int64, Int64, Int64]:
+    """
+    Return the uid of the smallest dealt polygon at each point, -1 for none, and its tile.
+
+    Parts, which stand for their outline, come before outlines, and what is at the point before what is within reach of it.
+    """
+    owner = np.full(len(points), -1, dtype=np.int64)
+    best: list[tuple[bool, bool, float, int]] = [(True, True, np.inf, -1)] * len(points)
+    col, row = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
+    tree = shapely.STRtree(points)
+    for key, slices in sorted(dealer.tiles.items()):
+        for name, batch in slices:
+            with pa.memory_map(str(dealer.folder / name)) as source:
+                table = pa.ipc.open_file(source).get_batch(batch)
+                shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
+                uid, whole = table["@uid"].to_numpy(), ~table["@is_part"].to_numpy(zero_copy_only=False)
+            how = {"predicate": "dwithin", "distance": reach_m} if reach_m else {"predicate": "intersects"}
+            outline, part = tree.query(shapes, **how)
+            area = shapely.area(shapes)
+            beside = shapely.distance(shapes[outline], points[part]) > 0 if reach_m else np.zeros(len(part), dtype=bool)
+            for o, p, out in zip(outline.tolist(), part.tolist(), beside.tolist(), strict=True):
+                rank = (out, bool(whole[o]), float(area[o]), int(uid[o]))
+                if area[o] > 0 and rank < best[p]:
+                    best[p], owner[p] = rank, uid[o]
+                    col[p], row[p] = key
+    return owner, col, row
 
 
 def _points(placed: Placed) -> Objects:

@@ -25,7 +25,10 @@ from citygen.sources.base import Source, SourceOptions, open_source
 from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
-OWN_COLUMNS = frozenset({"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"})
+OWN_COLUMNS = frozenset(
+    {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"}
+    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+)
 """Columns that a plan adds to the raw ones."""
 
 

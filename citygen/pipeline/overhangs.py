@@ -15,6 +15,7 @@ from citygen.geom.grow import grow
 from citygen.geom.revolve import apexes
 from citygen.geom.rings import polygon_areas
 from citygen.geom.tolerances import MIN_WALL_M, PERTURB_M, SOFFIT_GRIDS_M, TIE_REL
+from citygen.geom.walls import compact
 from citygen.model.meshes import Meshes, concatenate, take
 from citygen.model.rings import Rings
 from citygen.model.rings import take as take_rings
@@ -146,7 +147,8 @@ class _Work:
         peaked = index[has[chosen]]
         out = np.full((len(rings), 4), np.nan)
         mine = take_rings(rings, peaked)
-        out[peaked] = apexes(mine.coords, mine.ring_offsets, mine.polygon_offsets)
+        arrays = (mine.coords, mine.ring_offsets, mine.polygon_offsets)
+        out[peaked] = apexes(*arrays, compact(*arrays))
         near, far = out[index, 2], out[index, 3]
         uneven = far > UNEVEN * near * (1.0 + TIE_REL)
         self.why[index] = np.where(may[chosen], np.where(uneven, _FAR, ""), _SHAPE)

@@ -11,6 +11,7 @@ import shapely
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.attributes.dialect import DIALECTS, source_columns
 from citygen.attributes.keys import check_column_map
+from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.geom.geodesy import transformer
 from citygen.outcome import reason
 
@@ -23,7 +24,7 @@ OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates l
 
 _SOURCE_STRIDE = 1 << 40
 _PARTS_REACH_M = 300.0
-"""m. How far beyond the area rows are read where a source has building parts: a building at the edge keeps all of its."""
+"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def placed_batches(
         if area is not None:
             inside &= _in_area(world, box, area)
         col, row = _keys(inputs, middle)
+        table = _with_lines(table, planned, column_map, geometry, (info.crs, inputs.crs))
         yield table, Placed(world, middle, col, row, inside, reasons)
 
 
@@ -107,7 +109,8 @@ def _window(
     """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
     west, south, east, north = inputs.aoi.bounds
     pad = max(east - west, north - south) * 1e-3 + 1.0
-    marks = source_columns(DIALECTS[planned.dialect], "part", check_column_map(column_map))
+    dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
+    marks = [column for key in ("part", *LINE_KEYS) for column in source_columns(dialect, key, checked)]
     if any(column.name in planned.columns for column in marks):
         pad += _PARTS_REACH_M
     change = transformer(inputs.crs, planned.source.info.crs)
@@ -130,6 +133,20 @@ def _staged(batch: pa.Table, uid: Int64, planned: "PlannedSource") -> pa.Table:
         {name: batch[name] for name in planned.columns if name in batch.column_names and name not in columns}
     )
     return pa.table(columns)
+
+
+def _with_lines(
+    table: pa.Table, planned: "PlannedSource", column_map: Mapping[str, str], geometry: Objects, crs: tuple[str, str]
+) -> pa.Table:
+    """Add the roof lines that rows draw, in the working CRS (WKB), and what could not be read; nothing where none can be."""
+    drawn = drawn_lines(table, planned.dialect, column_map, geometry)
+    if drawn is None:
+        return table
+    world, why = _to_working(drawn.geometry, np.full(len(table), "", dtype=object), crs, bounded=False)
+    problem = np.where(why[:, 0] == OUT_OF_RANGE, why[:, 1], drawn.problem)
+    table = table.append_column("@roof_lines", pa.array(shapely.to_wkb(world), pa.binary()))
+    table = table.append_column("@roof_lines_problem", pa.array(problem.tolist(), pa.string()))
+    return table.append_column("@line_alone", pa.array(drawn.alone & ~shapely.is_missing(world)))
 
 
 def _geometries(table: pa.Table) -> tuple[Objects, Objects]:

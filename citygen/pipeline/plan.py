@@ -3,7 +3,7 @@ Sources to tiles on disk: every row is read once, placed in the working CRS, and
 
 What is dealt lies in ``OUT/.citygen/plan`` as Arrow IPC files, one a source batch, one record batch a tile in it: a tile
 job maps its own batches and nothing else (docs/decisions/0001). Rows that cannot be placed are kept apart with their
-reason. Memory is one batch, plus the ids of all rows, plus the building parts (they wait for their outlines).
+reason. Memory is one batch, plus the ids of all rows, plus the building parts and roof lines (they wait for their outlines).
 """
 
 import json
@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from citygen.arraytypes import Bool
 from citygen.attributes.parts import part_rows
-from citygen.pipeline.dealing import Dealer, deal_parts
+from citygen.pipeline.dealing import Dealer, deal_lines, deal_parts
 from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.placing import Placed, placed_batches
 
@@ -85,6 +86,7 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
         When a file cannot be written.
     """
     parts: list[tuple[pa.Table, Placed]] = []
+    lines: list[tuple[pa.Table, Placed]] = []
     dealer, read = Dealer(folder), 0
     for number, planned in enumerate(inputs.sources):
         delivered = 0
@@ -96,10 +98,24 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
             if is_part.any():
                 chosen = np.flatnonzero(is_part & ~shapely.is_missing(placed.geometry))
                 parts.append((kept.take(pa.array(chosen)), placed.take(chosen)))
-            dealer.write(kept, placed, np.flatnonzero(placed.inside & ~is_part))
+            is_line = _lines(kept) & ~is_part
+            if is_line.any():
+                chosen = np.flatnonzero(is_line & ~shapely.is_missing(placed.geometry))
+                lines.append((kept.take(pa.array(chosen)), placed.take(chosen)))
+            dealer.write(kept, placed, np.flatnonzero(placed.inside & ~is_part & ~is_line))
         read += max(planned.source.info.feature_count or 0, delivered)
     if parts:
         deal_parts(dealer, parts)
+    if lines:
+        deal_lines(dealer, lines)
     dealer.write_renamed()
     outside = read - sum(dealer.counts.values()) - sum(map(len, dealer.unplaced))
     return Plan(dealer.tiles, dealer.counts, dealer.unplaced, read, outside)
+
+
+def _lines(table: pa.Table) -> Bool:
+    """Say which rows are roof lines by themselves."""
+    if "@line_alone" not in table.column_names:
+        return np.zeros(len(table), dtype=bool)
+    alone: Bool = table["@line_alone"].to_numpy(zero_copy_only=False)
+    return alone

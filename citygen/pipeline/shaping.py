@@ -145,7 +145,9 @@ def _attempt(
     if shapes is not plan.shapes:
         variant = np.where(shape == plan.shape[row], variant, default_variants(shapes)[shape])
     still = np.zeros(len(index))
-    task = RoofTask(rings, shapes, shape, variant, plan.axes[index], rise, np.full(len(index), shift), still, rings)
+    lines = None if plan.lines is None else plan.lines[index]
+    shifts = np.full(len(index), shift)
+    task = RoofTask(rings, shapes, shape, variant, plan.axes[index], rise, shifts, still, rings, lines)
     good_index: list[Int64] = []
     parts: list[Meshes] = []
     good = np.zeros(len(index), dtype=bool)

@@ -32,6 +32,7 @@ from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.overhangs import Overhang, overhanging_solids
+from citygen.pipeline.rooflines import KEPT, tile_lines
 from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
@@ -108,6 +109,9 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     part_of = rows["@part_of"].to_numpy()
     footprints, replaced, found = _with_parts(footprints, rows, uid)
     findings += found
+    drawn, found = tile_lines(rows, footprints)
+    findings += found
+    replaced |= drawn.is_line
     clock.lap("repair")
     attributes, found = read_attributes(rows, footprints.area_m2, options.attributes)
     findings += found
@@ -118,7 +122,13 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     build = np.isfinite(datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0)
     north = _north(attributes, footprints, options.crs)
     plan, found = plan_roofs(
-        attributes, footprints.rings, footprints.row, (datum, lowest), north, segments=options.roof_segments
+        attributes,
+        footprints.rings,
+        footprints.row,
+        (datum, lowest),
+        north,
+        lines=drawn.lines,
+        segments=options.roof_segments,
     )
     findings += found
     clock.lap("roofs")
@@ -172,8 +182,8 @@ def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
 
 
 def _only(finding: Finding, rows: Bool) -> Finding:
-    """Keep a finding for some rows; notes about parts and ids always stay."""
-    if finding.code in {"replaced_by_parts", DUPLICATE}:
+    """Keep a finding for some rows; notes about parts, roof lines and ids always stay."""
+    if finding.code in {"replaced_by_parts", DUPLICATE} | KEPT:
         return finding
     kept = rows[finding.rows]
     if kept.all():

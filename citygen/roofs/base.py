@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from citygen.arraytypes import Bool, Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.geom.lifted import Lifted
 from citygen.model.rings import Rings
+from citygen.model.rooflines import RoofLines
 from citygen.model.surfaces import RoofSurfaces
 from citygen.params import Param
 from citygen.registry import Registry
@@ -45,6 +47,25 @@ class Inset:
 
 
 @dataclass(frozen=True, slots=True)
+class Planes:
+    """
+    How a shape of the ``planes`` family is drawn, one polygon at a time.
+
+    Both take its vertices (m), ring offsets (from 0), unit cross direction, and the lines drawn on it.
+
+    Attributes
+    ----------
+    draw : callable
+        ``draw(xy, ring_offsets, axis, lines, shift)`` gives faces with heights 0..1, or None.
+    reach : callable
+        ``reach(xy, ring_offsets, axis, lines)`` gives the horizontal way over which it rises, metres.
+    """
+
+    draw: Callable[[Float64, Int64, Float64, RoofLines | None, float], Lifted | None]
+    reach: Callable[[Float64, Int64, Float64, RoofLines | None], float]
+
+
+@dataclass(frozen=True, slots=True)
 class RoofShape:
     """
     A roof shape as data.
@@ -82,6 +103,8 @@ class RoofShape:
         True when the two long sides differ, so the direction's sign matters.
     simpler : str
         The shape that stands in where this one cannot be drawn, before a flat one does.
+    planes : Planes, optional
+        What the ``planes`` family calls.
     overhangs : bool
         False for a shape that cannot go on beyond the walls: too steep at the eave, or with upright steps at the verge.
     """
@@ -101,6 +124,7 @@ class RoofShape:
     is_flat: bool = False
     slopes_one_way: bool = False
     simpler: str = "flat"
+    planes: Planes | None = None
     overhangs: bool = True
 
 
@@ -131,6 +155,8 @@ class FamilyTask:
         Metres by which ``rings`` are footprints grown outwards (``geom.grow``); 0 where they are the footprints.
     footprints : Rings
         The footprints of the polygons that are grown; ``rings`` itself where none is.
+    lines : (p,) object of RoofLines or None, or None
+        Ridges and edges that the source draws on each polygon; None where there are none at all.
 
     Where ``grown`` is above 0, axes, variant and rise are those of the footprint, and so is the eave from which z counts:
     over the footprint the roof is the one that it has without overhang, beyond it the outermost planes go on (below 0
@@ -147,6 +173,7 @@ class FamilyTask:
     compact: Bool
     grown: Float64
     footprints: Rings
+    lines: Objects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +201,5 @@ ROOFS: Registry[RoofShape] = Registry("roof shape", room="citygen.roofs.shapes",
 FAMILIES: Registry[Family] = Registry("roof family", room="citygen.roofs.families", group="citygen.roof_families")
 FLAT = "flat"
 """The shape of last resort: any simple polygon takes it."""
+MAPPED = "mapped"
+"""The shape of roofs whose ridges the source draws, whatever other shape it names."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Bool, Float64, Int64
+from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.geom.walls import compact
 from citygen.model.rings import Rings, take
 from citygen.model.surfaces import RoofSurfaces
@@ -36,6 +36,8 @@ class RoofTask:
         Rise, perturbation, and how far ``rings`` reach beyond the walls, metres.
     footprints : Rings
         The polygons between the walls: ``rings`` itself where nothing reaches beyond.
+    lines : (p,) object of RoofLines or None, or None
+        What the source draws on each polygon; None where there is nothing at all.
     """
 
     rings: Rings
@@ -47,6 +49,7 @@ class RoofTask:
     shift: Float64
     grown: Float64
     footprints: Rings
+    lines: Objects | None = None
 
 
 def draw(task: RoofTask) -> list[tuple[Int64, RoofSurfaces]]:
@@ -67,7 +70,13 @@ def draw(task: RoofTask) -> list[tuple[Int64, RoofSurfaces]]:
 
 
 def measure(
-    rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64, axes: Float64, *, segments: int | None = None
+    rings: Rings,
+    shapes: tuple[RoofShape, ...],
+    shape: Int64,
+    axes: Float64,
+    *,
+    lines: Objects | None = None,
+    segments: int | None = None,
 ) -> tuple[Float64, Int64]:
     """
     Measure the horizontal way over which each polygon's roof rises, and choose variants.
@@ -82,6 +91,8 @@ def measure(
         Which of them each polygon takes.
     axes : (p, 2) float64
         Cross directions.
+    lines : (p,) object of RoofLines or None, or None
+        What the source draws on each polygon.
     segments : int, optional
         For curved shapes, within their bounds; default: their own.
 
@@ -94,7 +105,7 @@ def measure(
     """
     run, variant = np.zeros(len(rings)), default_variants(shapes, segments)[shape]
     still = np.zeros(len(rings))
-    task = RoofTask(rings, shapes, shape, variant, axes, still, still, still, rings)
+    task = RoofTask(rings, shapes, shape, variant, axes, still, still, still, rings, lines)
     for index, name, family, part in _by_family(task):
         run[index] = family.reach(part)
         if name == _WINGED:
@@ -120,7 +131,7 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
     own = np.array([names.index(s.family) for s in task.shapes])[task.shape]
     may_wing = np.array([s.family == "profile" and s.inset is not None for s in task.shapes])[task.shape]
     is_compact: Bool = np.ones(len(task.rings), dtype=bool)
-    looked = np.flatnonzero(may_wing | (own == names.index(_WINGED)))
+    looked = np.flatnonzero(may_wing | np.array([s.family != "profile" for s in task.shapes])[task.shape])
     if len(looked):
         mine = task.footprints if len(looked) == len(task.rings) else take(task.footprints, looked)
         is_compact[looked] = compact(mine.coords, mine.ring_offsets, mine.polygon_offsets)
@@ -140,5 +151,6 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
                 is_compact[index],
                 task.grown[index],
                 mine if task.footprints is task.rings else take(task.footprints, index),
+                None if task.lines is None else task.lines[index],
             )
             yield index, name, FAMILIES[name], part

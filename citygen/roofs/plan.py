@@ -3,7 +3,7 @@ Roof words and numbers of a tile to one plan a building: shape, direction, eave,
 
 Rules, in order (OSM "Simple 3D buildings" where it speaks):
 
-1. Shape: the source's word, as ``roofs.words`` reads it.
+1. Shape: lines that the source draws (``roof:ridge``, ...) stand above its word, which ``roofs.words`` reads.
 2. Direction: ``roof_direction`` (down-slope; square to the ridge) beats ``roof_orientation`` beats "ridge along the long
    side". Compass words are snapped to the outline's axes when within 22.5 degrees (they were never meant exactly).
    Roofs that fall one way and say nothing fall to the southern of their two sides.
@@ -22,7 +22,7 @@ from citygen.geom.tolerances import MIN_WALL_M
 from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
-from citygen.roofs.base import RoofShape
+from citygen.roofs.base import MAPPED, RoofShape
 from citygen.roofs.draw import measure
 from citygen.roofs.words import resolve_words
 
@@ -37,6 +37,9 @@ ANGLE_CLAMPED = reason(
     "roof_angle_clamped", "degraded", "The roof angle is outside the shape's bounds; it was clamped."
 )
 EAVE_RAISED = reason("eave_raised", "degraded", "The eave was below the building's base; it was raised to it.")
+LINES_MISSING = reason(
+    "roof_lines_missing", "degraded", "A mapped roof was asked for, but no lines; a gable was built."
+)
 ORIENTATION_IGNORED = reason(
     "roof_orientation_ignored", "degraded", "Roof direction and orientation disagree; the direction was used."
 )
@@ -65,6 +68,8 @@ class RoofPlan:
         Each polygon's unit cross direction, down-slope.
     variant : (p,) int64
         Each polygon's variant of its shape.
+    lines : (p,) object of RoofLines or None, or None
+        What the source draws on each polygon.
     """
 
     shapes: tuple[RoofShape, ...]
@@ -76,6 +81,7 @@ class RoofPlan:
     rise_m: Float64
     axes: Float64
     variant: Int64
+    lines: Objects | None = None
 
 
 def plan_roofs(
@@ -85,6 +91,7 @@ def plan_roofs(
     ground: tuple[Float64, Float64],
     north_deg: Float64,
     *,
+    lines: Objects | None = None,
     segments: int | None = None,
 ) -> tuple[RoofPlan, list[Finding]]:
     """
@@ -102,6 +109,8 @@ def plan_roofs(
         Datum of each building (what its heights are measured from) and the lowest ground at its walls, metres.
     north_deg : (n,) float64
         Bearing of true north on the grid at each building, degrees clockwise from grid north.
+    lines : (p,) object of RoofLines or None, or None
+        Usable roof lines of each polygon; a row that has any takes the shape ``MAPPED``.
     segments : int, optional
         Planes that a quarter turn of a curved roof is made of, within each shape's bounds. Default: the shape's own.
 
@@ -109,15 +118,31 @@ def plan_roofs(
     -------
     RoofPlan, list of Finding
     """
-    shapes, shape, roof_from, findings = resolve_words(attributes.roof_shape)
+    drawn = np.zeros(len(attributes), dtype=bool)
+    if lines is not None:
+        drawn[polygon_row[np.array([each is not None for each in lines], dtype=bool)]] = True
+    words: Objects = np.where(drawn, MAPPED, attributes.roof_shape)
+    shapes, shape, roof_from, findings = resolve_words(words)
+    asked = np.array([s.name == MAPPED for s in shapes])[shape]
+    findings.append(Finding(np.flatnonzero(asked & ~drawn), LINES_MISSING))
     one_way = np.array([s.slopes_one_way for s in shapes])[shape]
     axes = _cross_directions(attributes, rings, polygon_row, north_deg, one_way)
     _compare_orientation(attributes, rings, polygon_row, axes, findings)
-    run, variant = measure(rings, shapes, shape[polygon_row], axes, segments=segments)
+    run, variant = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
-    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant), findings
+    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant, lines), findings
+
+
+def _words(words: Objects, polygon_row: Int64, lines: Objects | None, findings: list[Finding]) -> Objects:
+    """Return each row's roof word: ``MAPPED`` where lines are drawn; say where it is asked for without any."""
+    drawn = np.zeros(len(words), dtype=bool)
+    if lines is not None:
+        drawn[polygon_row[np.array([each is not None for each in lines], dtype=bool)]] = True
+    findings.append(Finding(np.flatnonzero((words == MAPPED) & ~drawn), LINES_MISSING))
+    out: Objects = np.where(drawn, MAPPED, words)
+    return out
 
 
 def _cross_directions(

@@ -8,7 +8,7 @@ vectors, the plan area is compared with the footprint's. Codes follow ISO 19107 
 import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
-from citygen.geom.prism import count_fans
+from citygen.geom.prism import count_fans, plan_turning
 from citygen.geom.tolerances import MIN_FACE_M2, PLANAR_M
 from citygen.geom.triangulate import face_vectors, triangulate
 from citygen.model.meshes import FLOOR, ROOF, SOFFIT, WALL, Meshes, take
@@ -31,9 +31,9 @@ def certify(meshes: Meshes, plan_area: Float64, roof_area: Float64 | None = None
     -------
     dict of str to (s,) bool
         True where a solid passes: 'closed' (every edge used once each way, every vertex amid one fan of faces), 'planar'
-        (within ``PLANAR_M``), 'faces' (no
-        face without area), 'oriented' (floor and soffits down, roof up, walls upright, volume positive), 'plan' (the floor
-        projects onto the footprint, the roof onto its own plan, soffits onto the difference, to 1e-9 of the area).
+        (within ``PLANAR_M``), 'faces' (no face without area), 'simple' (no roof face crosses itself in plan), 'oriented'
+        (floor and soffits down, roof up, walls upright, volume positive), 'plan' (the floor projects onto the footprint, the
+        roof onto its own plan, soffits onto the difference, to 1e-9 of the area).
     """
     vectors = face_vectors(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
     face_solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_faces))
@@ -43,9 +43,21 @@ def certify(meshes: Meshes, plan_area: Float64, roof_area: Float64 | None = None
         "closed": _closed(meshes, face_solid) & filled,
         "planar": _none(_off_plane(meshes, vectors, area) > PLANAR_M, face_solid, len(meshes)) & filled,
         "faces": _none(area <= MIN_FACE_M2, face_solid, len(meshes)) & filled,
+        "simple": _none(_crossing(meshes), face_solid, len(meshes)) & filled,
         "oriented": _oriented(meshes, vectors, area, face_solid) & filled,
         "plan": _plan(meshes, vectors, face_solid, (plan_area, plan_area if roof_area is None else roof_area)) & filled,
     }
+
+
+def _crossing(meshes: Meshes) -> Bool:
+    """Return which faces (f,) are roofs of which a ring does not turn once: the outline left, holes right."""
+    turns = plan_turning(meshes.vertices, meshes.corners, meshes.ring_offsets)
+    wanted = np.full(len(turns), -1.0)
+    wanted[meshes.face_offsets[:-1]] = 1.0
+    ring_face = np.repeat(np.arange(len(meshes.face_class)), np.diff(meshes.face_offsets))
+    bad = np.bincount(ring_face[np.abs(turns - wanted) > 0.1], minlength=len(meshes.face_class)) > 0
+    crossing: Bool = bad & (meshes.face_class == ROOF)
+    return crossing
 
 
 def _none(bad: Bool, face_solid: Int64, n: int) -> Bool:
