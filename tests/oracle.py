@@ -148,6 +148,13 @@ def flat(solid: Solid, rings: list[list[int]]) -> Polygon:
     return Polygon(corners(solid, rings[0])[:, :2], [corners(solid, ring)[:, :2] for ring in rings[1:]])
 
 
+def _stepped(solid: Solid) -> bool:
+    """Say whether an upright face stands within the roof: the faces above and below it part its line each in their way."""
+    floor = solid.vertices[:, 2].min() + 1e-9
+    walls = [rings[0] for rings, kind in zip(solid.faces, solid.kinds, strict=True) if kind == WALL]
+    return any(corners(solid, ring)[:, 2].min() > floor for ring in walls)
+
+
 def plan_faults(solid: Solid, outline: Polygon) -> set[str]:
     """Return what is wrong in plan: floor and roof must each tile the outline, walls must stand on it."""
     found = set()
@@ -162,7 +169,7 @@ def plan_faults(solid: Solid, outline: Polygon) -> set[str]:
             found.add(f"{name} does not cover the outline")
         if not shapely.is_valid(parts).all():
             found.add(f"{name} face not simple")
-        elif not shapely.coverage_is_valid(parts):
+        elif not _stepped(solid) and not shapely.coverage_is_valid(parts):
             found.add(f"{name} faces overlap or do not meet")
     walls = [rings[0] for rings, kind in zip(solid.faces, solid.kinds, strict=True) if kind == WALL]
     lines = np.array([shapely.LineString(corners(solid, ring)[:, :2]) for ring in walls])

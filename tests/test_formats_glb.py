@@ -294,3 +294,18 @@ def test_the_scene_is_left_alone(scene):
 
 def test_ids_beyond_ascii_are_stored_as_utf_8(scene):
     assert "ü".encode() in encode(scene)
+
+
+def test_curved_roofs_are_shaded_smooth_and_others_are_not():
+    """Corners of a cone that meet share a normal, but for its creases; those of a gable never do."""
+    for shape, shares in (("cone", True), ("gabled", False)):
+        scene, *_ = make(names=("circle 32",), shape=shape)
+        roof = scene.normals[:, 2] > 0.05
+        assert np.abs(np.linalg.norm(scene.normals, axis=1) - 1).max() < 1e-9
+        places, inverse = np.unique(scene.positions[roof].round(6), axis=0, return_inverse=True)
+        spread = 0.0
+        for k in range(len(places)):
+            here = scene.normals[roof][inverse.reshape(-1) == k]
+            if len(here) == 2:
+                spread = max(spread, float(np.abs(here[0] - here[1]).max()))
+        assert (spread < 1e-9) == shares

@@ -12,6 +12,7 @@ from citygen.geom.rings import polygon_areas
 from citygen.model.rings import to_polygons
 from citygen.pipeline.shaping import PERTURBED, SIMPLIFIED
 from citygen.roofs.base import ROOFS
+from citygen.roofs.words import shape_of
 from citygen.solids.certify import certify, volumes
 from oracle import solid_of, to_trimesh, topology_faults, volume
 from shapes import REAL, plans, real_footprints, skeleton_plans, turned
@@ -41,8 +42,84 @@ def assert_sound(town: Town, names: list[str], every: int = 1) -> None:
     assert not wrong, {names[row]: faults for row, faults in wrong.items()}
 
 
-def test_the_registry_holds_the_shapes_of_the_profile_family_at_least():
-    assert {"flat", "skillion", "gabled", "round", "gambrel", "saltbox", "sawtooth", "butterfly"} <= set(SHAPES)
+NEED_SIMPLER = {"half-dome": 4, "saltbox": 4, "hipped-and-gabled": 2, "side_half-hipped": 1, "half-hipped": 1}
+"""How many of the 256 outlines that broke other codes may take a simpler shape: walls that start late, backs that stand still."""
+REQUIRED = {
+    "flat", "skillion", "gabled", "hipped", "half-hipped", "side_hipped", "side_half-hipped", "hipped-and-gabled",
+    "pyramidal", "cone", "gambrel", "mansard", "bellcast_gable", "round", "dome", "half-dome", "onion", "saltbox",
+    "double_saltbox", "quadruple_saltbox", "sawtooth", "butterfly", "crosspitched", "gabled_height_moved", "mapped",
+}  # fmt: skip
+
+
+def test_the_registry_holds_the_shapes_of_the_code_lists():
+    assert set(SHAPES) >= REQUIRED
+
+
+def test_every_word_of_the_code_lists_is_known():
+    """OSM, its misspellings and what else is seen there; Overture; CityGML; AdV; IFC."""
+    words = [
+        "gabled_height_moved",
+        "saltbox",
+        "half-hipped",
+        "side_half-hipped",
+        "hipped-and-gabled",
+        "bellcast_gable",
+        "crosspitched",
+        "sawtooth",
+        "gabeled",
+        "hyped",
+        "conical",
+        "lean_to",
+        "shed",
+        "pitched",
+        "monopitch",
+        "dutch_gabled",
+        "spherical",
+        "half_hipped",
+        "equal_hipped",
+        "cross_gabled",
+        "half-dome",
+        "double_saltbox",
+        "quadruple_saltbox",
+        "quadruple:saltbox",
+        "round_gabled",
+        "SKILLION;hipped",
+        "Gambrel",
+        "barrel",
+        "pavilion",
+        "hipped_gable",
+        "rainbow",
+        "dome",
+        "freeform",
+        "1000",
+        "1010",
+        "1020",
+        "1030",
+        "1040",
+        "1050",
+        "1060",
+        "1070",
+        "1080",
+        "1090",
+        "1100",
+        "1110",
+        "1120",
+        "2100",
+        "2200",
+        "3100",
+        "3200",
+        "3300",
+        "3400",
+        "3500",
+        "3600",
+        "3700",
+        "3800",
+        "3900",
+    ]
+    unknown = [word for word in words if shape_of(word)[0] is None]
+    assert unknown == ["freeform"]
+    for names in REQUIRED:
+        assert shape_of(names.upper().replace("-", " ").replace("_", "-"))[0] == names
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -52,7 +129,8 @@ def test_the_registry_holds_the_shapes_of_the_profile_family_at_least():
 def test_drawn_plans(shape, turn, scale, direction):
     town = raise_town(placed(PLANS.values(), turn, scale), roof_shape=shape, roof_direction_deg=direction)
     assert_sound(town, list(PLANS), every=1 if turn == 17.3 else 9)
-    assert not town.rows_with(SIMPLIFIED), "drawn plans need no fallback"
+    simplified = {list(PLANS)[row] for row in town.rows_with(SIMPLIFIED)}
+    assert simplified <= ({"sliver"} if shape == "half-dome" else set()), "drawn plans need no simpler roof"
     assert not town.shaped.flattened.any()
     assert len(town.shaped.meshes) >= len(PLANS) - 2 * (scale < 1)  # at a fifth of their size two slivers are specks
     rises = town.plan.rise_m[np.unique(town.footprints.row)]
@@ -79,11 +157,8 @@ def test_outlines_that_broke_other_codes(shape, testdata):
     town = raise_town(placed(polygons), roof_shape=shape, roof_direction_deg=directions)
     assert len(set(town.footprints.row.tolist())) == len(names), "every one of them can be built"
     assert_sound(town, names, every=19)
-    assert not town.rows_with(SIMPLIFIED)
-
-
-SHAPE_FAMILY = {shape.name: shape.family for shape in ROOFS}
-"""Outlines shrunk to a tenth, with holes of a hand: one or two of 256 take no skeleton yet and are flat, with the reason."""
+    assert len(town.rows_with(SIMPLIFIED)) <= NEED_SIMPLER.get(shape, 0)
+    assert not town.shaped.flattened.any(), "what is simpler is hipped or gabled, not flat"
 
 
 @pytest.mark.slow
@@ -104,7 +179,7 @@ def test_outlines_that_broke_other_codes_turned_and_scaled(shape, testdata):
             roof_orientation=orientation,
         )
         assert_sound(town, list(corpus))
-        assert len(town.rows_with(SIMPLIFIED)) <= (2 if SHAPE_FAMILY[shape] != "profile" and scale < 1 else 0)
+        assert len(town.rows_with(SIMPLIFIED)) <= NEED_SIMPLER.get(shape, 0)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -214,7 +289,7 @@ def test_heights_asked_for_are_heights_built(shape):
     assert town.plan.rise_m.tolist() == pytest.approx([rise] * n)
 
 
-@pytest.mark.parametrize("shape", [s for s in SHAPES if ROOFS[s].slopes_one_way])
+@pytest.mark.parametrize("shape", [s for s in SHAPES if ROOFS[s].slopes_one_way and ROOFS[s].family == "profile"])
 @pytest.mark.parametrize("direction", [0.0, 75.0, 180.0, 300.0])
 def test_one_way_roofs_fall_where_the_direction_says(shape, direction):
     town = raise_town(placed([PLANS["rectangle"]], 75.0), roof_shape=shape, roof_direction_deg=direction)

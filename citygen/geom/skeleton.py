@@ -15,6 +15,7 @@ from numba import njit
 
 from citygen.geom.wavefront import (
     LEFT,
+    NEW,
     NEXT,
     NODE,
     PREV,
@@ -24,7 +25,9 @@ from citygen.geom.wavefront import (
     forecast,
     is_opposite,
     is_reflex,
+    meeting_place,
     near,
+    next_event,
     place,
     touches,
     velocity,
@@ -32,6 +35,8 @@ from citygen.geom.wavefront import (
 
 _VERTICES, _NODES, _ARCS = 0, 1, 2
 """Entries of ``counts``: vertices, nodes and arcs so far."""
+_STUCK = 32
+"""Events in a row at one time that leave no fewer vertices, after which there is no hope."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -119,8 +124,9 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
         front[s, PREV], front[s, NEXT] = u, w
         front[u, NEXT] = front[w, PREV] = s
         vx, vy, _ = velocity(direction, speed, e, f)
-        motion[s, 0], motion[s, 1], motion[s, 2], motion[s, 3], motion[s, 4] = x, y, t, vx, vy
-        at[s, 0], at[s, 1] = x, y
+        cx, cy = meeting_place(lines, e, f, t, x, y)
+        motion[s, 0], motion[s, 1], motion[s, 2], motion[s, 3], motion[s, 4] = cx, cy, t, vx, vy
+        at[s, 0], at[s, 1] = cx, cy
         alive[s] = True
     return True
 
@@ -190,14 +196,14 @@ def _room(front, nodes, arcs, counts, size):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _meet(front, motion, lines, alive, reflex, at, when, counts, active, hot, t, eps):
+def _meet(front, motion, lines, alive, at, when, counts, active, spikes, hot, t, eps):
     """Mark the vertices that meet another or an edge at time ``t``; edges that are hit get a vertex. False without any."""
     some = False
     for v in active:
         if near(at, v, front[v, NEXT], eps):
             hot[v] = hot[front[v, NEXT]] = some = True
-    for v in active:
-        if not reflex[v] or when[v, 1] > t + 4 * eps:
+    for v in spikes:
+        if when[v, 1] > t + 4 * eps:
             continue
         for k in range(len(active)):
             a = active[k]
@@ -252,10 +258,10 @@ def _change(front, motion, lines, at, nodes, arcs, counts, active, phase, first,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _event(front, motion, lines, alive, reflex, at, nodes, arcs, when, counts, active, hot, members, t, eps):
+def _event(front, motion, lines, alive, at, nodes, arcs, when, counts, active, spikes, hot, members, t, eps):
     """Let happen what happens at time ``t``; returns whether all of it could be resolved."""
     first = counts[_VERTICES]
-    if not _meet(front, motion, lines, alive, reflex, at, when, counts, active, hot, t, eps):
+    if not _meet(front, motion, lines, alive, at, when, counts, active, spikes, hot, t, eps):
         return False
     size = len(active)
     for k in range(size + counts[_VERTICES] - first):
@@ -301,25 +307,25 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
         alive[v] = True
         nodes[v, 0], nodes[v, 1], nodes[v, 2] = xy[v, 0], xy[v, 1], 0.0
         at[v, 0], at[v, 1] = xy[v, 0], xy[v, 1]
-    reflex, stale, hot = np.zeros(cap, np.bool_), np.zeros(cap, np.bool_), np.zeros(cap, np.bool_)
-    when, target = np.full((cap, 2), np.inf), np.full(cap, -2, np.int64)
+    stale, hot = np.zeros(cap, np.bool_), np.zeros(cap, np.bool_)
+    when, target = np.full((cap, 2), np.inf), np.full(cap, NEW, np.int64)
     members, active, size = np.empty(cap, np.int64), np.arange(cap), n
-    fresh, n_fresh = np.arange(cap), n
+    fresh, n_fresh, spikes, n_spikes = np.arange(cap), n, np.empty(cap, np.int64), 0
     for v in range(n):
-        reflex[v] = is_reflex(front, direction, v)
+        if is_reflex(front, direction, v):
+            spikes[n_spikes] = v
+            n_spikes += 1
         vx, vy, _ = velocity(direction, speed, front[v, LEFT], front[v, RIGHT])
         motion[v, 0], motion[v, 1], motion[v, 2], motion[v, 3], motion[v, 4] = xy[v, 0], xy[v, 1], 0.0, vx, vy
-    t, phase = 0.0, 0
+    t, phase, stuck = 0.0, 0, 0
     for _ in range(4 * n + 16 + len(times)):
-        now = active[:size]
-        forecast(front, motion, lines, alive, reflex, at, when, target, now, fresh[:n_fresh], stale, t, eps)
+        now, sharp = active[:size], spikes[:n_spikes]
+        forecast(front, motion, lines, alive, at, when, target, now, sharp, fresh[:n_fresh], stale, t, eps)
         for v in fresh[:n_fresh]:
             stale[v] = False
         n_fresh = 0
         last = t
-        t = np.inf
-        for v in now:
-            t = min(t, when[v, 0], when[v, 1])
+        t = next_event(front, motion, lines, at, when, target, now, sharp, t, eps)
         if phase < len(times) and times[phase] < t - 4.0 * eps:
             t = max(last, times[phase])
             place(motion, now, t, at)
@@ -333,28 +339,37 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
             for v in now:
                 fresh[n_fresh] = v
                 n_fresh += 1
-                stale[v], target[v] = True, -2
+                stale[v], target[v] = True, NEW
             continue
         if not np.isfinite(t):
             break
         place(motion, now, t, at)
         first = counts[_VERTICES]
-        if not _event(front, motion, lines, alive, reflex, at, nodes, arcs, when, counts, now, hot, members, t, eps):
+        if not _event(front, motion, lines, alive, at, nodes, arcs, when, counts, now, sharp, hot, members, t, eps):
             break
-        kept = 0
+        kept, n_spikes = 0, 0
+        for v in sharp:
+            if alive[v]:
+                spikes[n_spikes] = v
+                n_spikes += 1
         for k in range(size + counts[_VERTICES] - first):
             v = now[k] if k < size else first + k - size
             if alive[v]:
                 active[kept] = v
                 kept += 1
             if v >= first:  # also one that came and went: the edge before it has another end now
-                reflex[v] = alive[v] and is_reflex(front, direction, v)
+                if alive[v] and is_reflex(front, direction, v):
+                    spikes[n_spikes] = v
+                    n_spikes += 1
                 for u in (v, front[v, PREV]):
                     if alive[u] and not stale[u]:
                         stale[u] = True
                         fresh[n_fresh] = u
                         n_fresh += 1
+        stuck = stuck + 1 if t == last and kept >= size else 0
         size = kept
+        if stuck > _STUCK:
+            break
         if size == 0:
             return nodes[: counts[_NODES]].copy(), arcs[: counts[_ARCS]].copy(), True
     return nodes[: counts[_NODES]].copy(), arcs[: counts[_ARCS]].copy(), False

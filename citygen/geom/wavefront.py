@@ -11,8 +11,12 @@ from numba import njit
 
 LEFT, RIGHT, NEXT, PREV, NODE = 0, 1, 2, 3, 4
 """Columns of ``front``."""
+NEW, UNSURE = -2, -3
+"""Targets of reflex vertices that have not looked yet, and of those whose edge is not what it was."""
 PARALLEL = 1e-9
 """Sine of the angle below which two edges count as parallel."""
+_SURE, _NEAR_M = 1e-5, 1e-3
+"""Sine from which the crossing of two lines is sure to well below a micrometre; and how far from a meeting it may lie, m."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -45,6 +49,26 @@ def velocity(direction, speed, a, b):
         s = 0.5 * (speed[a] + speed[b])
         return -ay * s, ax * s, 1
     return 0.0, 0.0, 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def meeting_place(lines, a, b, t, x, y):
+    """
+    Return where the lines of two edges cross at time ``t``, when that is sure and near a place; else the place.
+
+    What meets lies within a tolerance, not at one point. A vertex born off its lines would run beside them, far beside them
+    where they are all but parallel.
+    """
+    direction, offset, speed, _ = lines
+    ax, ay, bx, by = direction[a, 0], direction[a, 1], direction[b, 0], direction[b, 1]
+    turn = ax * by - ay * bx
+    if abs(turn) < _SURE:
+        return x, y
+    p, q = offset[a] + speed[a] * t, offset[b] + speed[b] * t
+    cx, cy = (p * bx - q * ax) / turn, (p * by - q * ay) / turn
+    if abs(cx - x) > _NEAR_M or abs(cy - y) > _NEAR_M:
+        return x, y
+    return cx, cy
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -89,22 +113,22 @@ def collapse(front, motion, direction, at, v, t):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def split(front, motion, lines, at, v, a, t, eps):
-    """Return when reflex vertex ``v`` reaches the wavefront edge that starts at ``a``; infinite when it misses it."""
+def split(front, motion, lines, at, v, a, t, before, eps):
+    """Return when reflex vertex ``v`` reaches the wavefront edge that starts at ``a``; infinite when not ``before`` a time."""
     direction, offset, speed, _ = lines
     e, b = front[a, RIGHT], front[a, NEXT]
-    if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # plain compares: this is hot
-        return np.inf
     dx, dy = direction[e, 0], direction[e, 1]
-    rate = -dy * motion[v, 3] + dx * motion[v, 4] - speed[e]
-    if rate >= -1e-12:
+    rate = speed[e] + dy * motion[v, 3] - dx * motion[v, 4]
+    if rate <= 1e-12:
         return np.inf
     gap = -dy * at[v, 0] + dx * at[v, 1] - offset[e] - speed[e] * t
-    if gap < -eps:
+    if gap < -eps or gap >= (before - t) * rate:
+        return np.inf
+    if e == front[v, LEFT] or e == front[v, RIGHT] or v == a or v == b:  # plain compares: this is hot
         return np.inf
     if front[v, NODE] == front[a, NODE] or front[v, NODE] == front[b, NODE]:
         return np.inf  # they parted at one place and never meet again
-    s = max(0.0, gap) / -rate
+    s = max(0.0, gap) / rate
     x, y = at[v, 0] + s * motion[v, 3], at[v, 1] + s * motion[v, 4]
     from_a = dx * (x - at[a, 0] - s * motion[a, 3]) + dy * (y - at[a, 1] - s * motion[a, 4])
     to_b = dx * (at[b, 0] + s * motion[b, 3] - x) + dy * (at[b, 1] + s * motion[b, 4] - y)
@@ -114,30 +138,38 @@ def split(front, motion, lines, at, v, a, t, eps):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forecast(front, motion, lines, alive, reflex, at, when, target, active, fresh, stale, t, eps):
+def forecast(front, motion, lines, alive, at, when, target, active, spikes, fresh, stale, t, eps):
     """
     Bring each vertex's own events up to date after a change.
 
     ``when[v, 0]`` is when the edge that starts at ``v`` collapses, ``when[v, 1]`` when reflex ``v`` splits the edge that
-    starts at ``target[v]``. ``fresh`` lists the vertices whose edge (the one they start) changed; ``stale[v]`` marks them.
+    starts at ``target[v]``. ``spikes`` lists the reflex vertices, ``fresh`` those whose edge (the one they start) changed;
+    ``stale[v]`` marks them. Where the target itself changed, the time stays, as one before which nothing happens: most such
+    vertices meet something else first (``UNSURE``; ``search`` finds the next one).
     """
     for v in fresh:
         when[v, 0] = collapse(front, motion, lines[0], at, v, t)
-    for v in active:
-        if not reflex[v]:
-            continue
+    for v in spikes:
         a = target[v]
-        if a == -2 or (a >= 0 and (not alive[a] or stale[a])):  # new, or what it was to hit is no longer there
-            when[v, 1], target[v] = np.inf, -1
-            for a in active:
-                found = split(front, motion, lines, at, v, a, t, eps)
-                if found < when[v, 1]:
-                    when[v, 1], target[v] = found, a
-        else:
-            for a in fresh:
-                found = split(front, motion, lines, at, v, a, t, eps)
-                if found < when[v, 1]:
-                    when[v, 1], target[v] = found, a
+        if a == NEW:
+            search(front, motion, lines, at, when, target, active, v, t, eps)
+            continue
+        if a >= 0 and (not alive[a] or stale[a]):
+            target[v] = UNSURE
+        for a in fresh:
+            found = split(front, motion, lines, at, v, a, t, when[v, 1], eps)
+            if found < when[v, 1]:
+                when[v, 1], target[v] = found, a
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def search(front, motion, lines, at, when, target, edges, v, t, eps):
+    """Find which of the wavefront's edges reflex ``v`` reaches first."""
+    when[v, 1], target[v] = np.inf, -1
+    for a in edges:
+        found = split(front, motion, lines, at, v, a, t, when[v, 1], eps)
+        if found < when[v, 1]:
+            when[v, 1], target[v] = found, a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -161,3 +193,18 @@ def touches(front, lines, at, v, a, t, eps):
 def near(at, a, b, eps):
     """Say whether two vertices are at one place."""
     return abs(at[a, 0] - at[b, 0]) <= eps and abs(at[a, 1] - at[b, 1]) <= eps
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def next_event(front, motion, lines, at, when, target, active, spikes, t, eps):
+    """Return the time of the next event after ``t``, infinite without one; vertices that may be first look again."""
+    while True:
+        soonest, who = np.inf, -1
+        for v in active:
+            soonest = min(soonest, when[v, 0])
+        for v in spikes:
+            if when[v, 1] < soonest:
+                soonest, who = when[v, 1], v
+        if who < 0 or target[who] != UNSURE:
+            return soonest
+        search(front, motion, lines, at, when, target, active, who, t, eps)

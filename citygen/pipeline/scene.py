@@ -6,10 +6,12 @@ import numpy as np
 
 from citygen.arraytypes import Float64, Int64, UInt8
 from citygen.geom.geodesy import LocalFrame, to_ecef, to_lonlat
+from citygen.geom.shading import corner_normals
 from citygen.geom.triangulate import face_vectors, triangulate
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
+from citygen.roofs.base import ROOFS
 
 Region = tuple[float, float, float, float, float, float]
 
@@ -32,7 +34,7 @@ def make_scene(
     paint : ((n, 3) uint8, (n, 3) uint8)
         Wall and roof colour of each table row.
     table : dict
-        Columns of the built rows.
+        Columns of the built rows; ``roof_shape`` says which roofs are curved.
     built : (b,) int64
         Those rows, ascending.
     key : (int, int)
@@ -56,11 +58,14 @@ def make_scene(
     face_row = meshes.solid_row[face_solid]
     colours = np.where((meshes.face_class == ROOF)[:, None], paint[1][face_row], paint[0][face_row]).astype(np.uint8)
     corner_face = np.repeat(np.arange(len(face_row)), np.diff(meshes.ring_offsets[meshes.face_offsets]))
+    feature = np.searchsorted(built, face_row)
+    curved = np.isin(table["roof_shape"], [shape.name for shape in ROOFS if shape.is_curved])
+    smooth = curved[feature] & (meshes.face_class == ROOF)
     scene = Scene(
         positions=local[meshes.corners],
-        normals=normals[corner_face],
+        normals=corner_normals(meshes.corners, corner_face, normals, smooth, len(meshes.vertices)),
         colours=colours[corner_face],
-        features=np.searchsorted(built, face_row)[corner_face],
+        features=feature[corner_face],
         triangles=triangles,
         table=table,
         lon=frame.lon,

@@ -5,10 +5,13 @@ Both take any outline with holes: a shape with an apex that does not see all of 
 shapes (gabled, gambrel) come here for outlines with wings: their gable ends stand still while the other walls move.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from citygen.arraytypes import AnyArray, Float64, Int64
 from citygen.geom.inset import BACK, MIDDLE, inset_surfaces
+from citygen.geom.tolerances import PERTURB_M
 from citygen.model.surfaces import RoofSurfaces
 from citygen.roofs.base import FAMILIES, Family, FamilyTask, Inset, RoofShape
 
@@ -101,8 +104,11 @@ def draw(task: FamilyTask) -> RoofSurfaces:
 
 
 def reach(task: FamilyTask) -> Float64:
-    """Return the largest inset of each polygon, metres; where the skeleton fails, half of its narrower extent."""
+    """Return the largest inset of each polygon, metres; where no skeleton is found, half of its narrower extent."""
     *_, ok, inset = _surfaces(task)
+    if not ok.all():
+        *_, moved, again = _surfaces(replace(task, shift=np.full(len(ok), PERTURB_M)))
+        inset, ok = np.where(ok, inset, again), ok | moved
     box = task.rings.bounds()
     half = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) / 2
     out: Float64 = np.where(ok, inset, half)
