@@ -13,7 +13,7 @@ from citygen.geom.extend import grown, grown_rows
 from citygen.geom.faces import faces_of
 from citygen.geom.revolve import stack, takes_apex
 from citygen.geom.strips import loop_areas, owners
-from citygen.geom.walls import END, HIGH, back_wall, carried, leftmost_end, roles
+from citygen.geom.walls import END, HIGH, back_wall, carried, in_line, leftmost_end, roles
 from citygen.geom.wavefront import edge_lines
 
 MAX_EDGES = 4000
@@ -44,7 +44,10 @@ def _kinds(xy, own, form, axis, is_compact):
     if form[1] != _ALIKE:
         after, direction, _ = edge_lines(xy, own)
         if form[1] == _BACK_ONLY:
-            part[back_wall(xy, (after, direction), axis, own[1])] = END
+            back = back_wall(xy, (after, direction), axis, own[1])
+            for i in range(len(xy)):  # all that stands on one line with it, beside a bay for example
+                if in_line(xy, direction, back, i):
+                    part[i] = END
         else:
             part = roles(xy, (after, direction), axis, is_compact)
             one = leftmost_end(part, (after, direction), axis) if form[2] else -1

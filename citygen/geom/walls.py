@@ -22,6 +22,7 @@ _HIGH_FACING = 0.3
 _SAME_WAY = np.cos(np.radians(10.0))
 """A sharp corner is cut off at 70 degrees or more to both walls."""
 _NEAR_TIE = 1.02
+_IN_LINE_SINE, _IN_LINE_M = 0.02, 0.2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -192,3 +193,13 @@ def back_wall(xy, lines, axis, stop):
         if length > length_most + 1e-9:
             longest, length_most = i, length
     return best if best >= 0 else longest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def in_line(xy, direction, a, b):
+    """Say whether two walls look the same way and stand on one line, all but."""
+    turn = direction[a, 0] * direction[b, 1] - direction[a, 1] * direction[b, 0]
+    same = direction[a, 0] * direction[b, 0] + direction[a, 1] * direction[b, 1] > 0.0
+    dx, dy = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
+    beside = abs(direction[a, 0] * dy - direction[a, 1] * dx)
+    return same and abs(turn) < _IN_LINE_SINE and beside < _IN_LINE_M
