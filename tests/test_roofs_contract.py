@@ -130,7 +130,9 @@ def test_drawn_plans(shape, turn, scale, direction):
     town = raise_town(placed(PLANS.values(), turn, scale), roof_shape=shape, roof_direction_deg=direction)
     assert_sound(town, list(PLANS), every=1 if turn == 17.3 else 9)
     simplified = {list(PLANS)[row] for row in town.rows_with(SIMPLIFIED)}
-    assert simplified <= ({"sliver", "bay window"} if shape == "half-dome" else set()), "drawn plans need no simpler roof"
+    assert simplified <= ({"sliver", "bay window"} if shape == "half-dome" else set()), (
+        "drawn plans need no simpler roof"
+    )
     assert not town.shaped.flattened.any()
     assert len(town.shaped.meshes) >= len(PLANS) - 2 * (scale < 1)  # at a fifth of their size two slivers are specks
     rises = town.plan.rise_m[np.unique(town.footprints.row)]
