@@ -5,6 +5,8 @@ from pathlib import Path
 
 from marked import table
 
+from citygen.arraytypes import UInt8
+
 _L = ((0, 0), (17, 0), (17, 9), (9, 9), (9, 16), (0, 16))
 
 
@@ -38,12 +40,16 @@ def overhangs() -> str:
         "## Overhangs\n\n![Roofs that reach beyond the walls](images/roof-overhangs.png)\n\n"
         "`--overhang 0.5` lets roofs reach half a metre beyond the walls, at eaves and verges and into courtyards; the key\n"
         "`roof_overhang` says it for one building. Default: none. Within the walls the roof stays the same; beyond them its\n"
-        "planes go on, and `--roof-thickness` below them lies the underside. It is level under flat roofs and under roofs with\n"
-        "upright steps. Corners are mitred; those sharper than 39 degrees are cut off square. `eave_z` is the height over the\n"
-        "walls, `ridge_z` the highest place over the footprint: the upper edge of a skillion or butterfly roof ends above it.\n"
+        "planes go on, and `--roof-thickness` below them lies the underside. Corners are mitred; those sharper than 39 degrees\n"
+        "are cut off square. Under a roof around an apex (cone, pyramidal) the outline is enlarged about the apex, so that its\n"
+        "eave is level: the wall nearest to the apex has what was asked, one twice as far has twice as much. A small hip over\n"
+        "a gable comes down as far as the gable comes out. `eave_z` is the height over the walls, `ridge_z` the highest place\n"
+        "over the footprint: the upper edge of a skillion or butterfly roof ends above it.\n"
         "`roof_area_m2` counts the overhang, `wall_area_m2` the roof's upright edge. The solid stays closed and filled.\n\n"
-        f"In the picture, from left to right: {', '.join(overhanging())}.\n"
-        "Other shapes, and roofs steeper than 65 degrees at the edge, end at the walls (`overhang_not_for_shape`). Where edges\n"
+        f"In the picture, row by row: {', '.join(overhanging())}.\n"
+        "Other shapes end at the walls; so do roofs steeper than 65 degrees at the edge (a mansard of the usual slope), roofs\n"
+        "with upright steps there (a saltbox, where an upright wall meets a receding corner), and those around an apex that is\n"
+        "three times as far from one wall as from another (`overhang_not_for_shape`, with what it was). Where edges\n"
         "would meet (a courtyard or a gap narrower than two overhangs) or the underside would reach the ground, a half or a\n"
         "quarter is built (`overhang_reduced`), or none (`overhang_left_out`). Neighbours are not looked at: over a party wall\n"
         "two overhangs run into each other.\n"
@@ -52,10 +58,15 @@ def overhangs() -> str:
 
 def draw_overhangs(path: Path) -> None:
     """Draw the roof shapes that overhang, from low down, where their undersides and edges show."""
-    from citygen.preview.camera import Camera
+    import numpy as np
 
-    camera = Camera(azimuth_deg=-24, elevation_deg=9, zoom=1.0)
-    _draw_shapes(path, (overhanging(), 2), camera, (1400, 420), overhang=0.8, roof_thickness=0.25)
+    from citygen.preview.scene import write_png
+
+    shapes = overhanging()
+    write_png(np.concatenate([_row_of_shapes(shapes[k : k + _A_ROW]) for k in range(0, len(shapes), _A_ROW)]), path)
+
+
+_A_ROW = 6
 
 
 def overhanging() -> tuple[str, ...]:
@@ -65,39 +76,38 @@ def overhanging() -> tuple[str, ...]:
     return tuple(shape.name for shape in ROOFS if shape.overhangs and FAMILIES[shape.family].grows)
 
 
-def _draw_shapes(
-    path: Path, shown: tuple[tuple[str, ...], int], camera: object, size: tuple[int, int], **options: float
-) -> None:
-    """Draw shapes in columns on the first few of three outlines."""
+def _row_of_shapes(names: tuple[str, ...]) -> UInt8:
+    """Return a picture of shapes with overhangs, from left to right, on a rectangle and, behind it, on an L."""
     import geopandas as gpd
     import shapely
     from shapely.affinity import translate
 
     import citygen
     from citygen.pipeline.picture import city_scene
-    from citygen.preview.scene import render, write_png
+    from citygen.preview.camera import Camera
+    from citygen.preview.scene import render
 
     box = shapely.box
-    outlines = [box(0, 0, 10, 15), box(0, 0, 14, 16) - box(8, 7, 14, 16), box(0, 0, 15, 18) - box(4, 6, 10, 12)]
     rows = [
         {
             "id": f"{shape}-{k}",
             "height": 8.0,
             "roof_shape": shape,
-            "roof_height": None if shape == "flat" else 3.5,
+            "roof_height": None if shape == "flat" else 3.0,
             "roof_direction": 90.0,
             "roof_colour": "#b5654a",
             "wall_colour": "#e6ddcc",
             "geometry": translate(outline, 500_000 + 21 * column, 5_150_000 - 26 * k),
         }
-        for column, shape in enumerate(shown[0])
-        for k, outline in enumerate(outlines[: shown[1]])
+        for column, shape in enumerate(names)
+        for k, outline in enumerate([box(0, 0, 14, 16) - box(8, 7, 14, 16), box(0, 0, 10, 15)])
     ]
     frame = gpd.GeoDataFrame(rows, crs="EPSG:32631")
     with tempfile.TemporaryDirectory() as scratch:
-        city = citygen.build(frame, ground_z=0.0, out=Path(scratch) / "roofs", crs="EPSG:32631", **options)
+        out = Path(scratch) / "roofs"
+        city = citygen.build(frame, ground_z=0.0, out=out, crs="EPSG:32631", overhang=0.8, roof_thickness=0.25)
         scene = city_scene(city.out, list(city.entries.values()), city.report["crs"], None)
-        write_png(render(scene, camera=camera, size=size), path)
+        return render(scene, camera=Camera(azimuth_deg=-11, elevation_deg=15, zoom=0.96), size=(1400, 380))
 
 
 def draw_features(path: Path) -> None:

@@ -138,12 +138,9 @@ def hang(outlines, roof, cells, walls, nodes, heights, ok):
                 f += 1
                 faces[f] = r
             for e in range(grown_vertices[p], grown_vertices[p + 1]):
-                node = -1
                 for q in range(chain_offsets[e], chain_offsets[e + 1]):
-                    if point_node[chain[q]] != node:  # two points of the roof stand over one where a step ends
-                        node = point_node[chain[q]]
-                        corners[c] = under + node
-                        c += 1
+                    corners[c] = under + point_node[chain[q]]
+                    c += 1
                 for q in range(chain_offsets[e + 1] - 1, chain_offsets[e] - 1, -1):
                     corners[c] = renamed[chain[q]]
                     c += 1

@@ -2,7 +2,8 @@
 Polygons to the same polygons grown by a distance: every edge moved outwards, corners mitred, courtyards smaller.
 
 Not a general buffer: every edge of the outline has its parallel in the result, in the same order, or the polygon is
-refused. So a roof over the grown outline can go on, in the same planes, from the roof over the outline.
+refused. So a roof over the grown outline can go on, in the same planes, from the roof over the outline. Under a roof around
+an apex the outline is enlarged about it instead: its planes, of several slopes, go on to one level eave.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ MITRE_LIMIT = 3.0
 """A corner sharper than 39 degrees is cut off square, at this many times the distance from it."""
 
 
-def grow(rings: Rings, by_m: Float64) -> tuple[Rings, Bool]:
+def grow(rings: Rings, by_m: Float64, apexes: Float64 | None = None) -> tuple[Rings, Bool]:
     """
     Move the edges of polygons outwards.
 
@@ -26,12 +27,14 @@ def grow(rings: Rings, by_m: Float64) -> tuple[Rings, Bool]:
     rings : Rings
         p simple polygons, metres; outlines counter-clockwise, holes clockwise.
     by_m : (p,) float64
-        How far, above 0.
+        How far, above 0; under an apex the edge nearest to it, the others by more.
+    apexes : (p, 3) float64, optional
+        Place of each polygon's apex and its distance to the nearest edge; NaN where a polygon has none. Default: none has.
 
     Returns
     -------
     Rings
-        Rings in the same order; a sharp corner has become two vertices. No use where not ok.
+        Rings in the same order; a sharp corner has become two vertices, but not under an apex. No use where not ok.
     ok : (p,) bool
         False where an edge, a courtyard or a gap would vanish, or rings would meet.
 
@@ -46,6 +49,12 @@ def grow(rings: Rings, by_m: Float64) -> tuple[Rings, Bool]:
     polygon = np.repeat(np.arange(len(rings)), np.diff(rings.vertex_offsets))
     ahead, behind = _neighbours(rings.ring_offsets)
     first, last, bevel, along = _corners(rings.coords, (ahead, behind), by_m[polygon])
+    if apexes is not None:
+        about = np.flatnonzero(np.isfinite(apexes[polygon, 2]))
+        middle, reach = apexes[polygon[about], :2], apexes[polygon[about], 2]
+        larger = 1.0 + by_m[polygon[about]] / reach
+        first[about] = last[about] = middle + (rings.coords[about] - middle) * larger[:, None]
+        bevel[about] = False
     kept = np.einsum("ij,ij->i", first[ahead] - last, along) > MIN_EDGE_M
     kept &= ~bevel | (np.linalg.norm(last - first, axis=1) > MIN_EDGE_M)
     counts = 1 + bevel.astype(np.int64)

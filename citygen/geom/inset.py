@@ -11,21 +11,21 @@ from numba import njit
 
 from citygen.geom.extend import grown, grown_rows
 from citygen.geom.faces import faces_of
-from citygen.geom.revolve import stack
-from citygen.geom.rings import ring_area
+from citygen.geom.revolve import stack, takes_apex
 from citygen.geom.strips import loop_areas, owners
-from citygen.geom.walls import END, HIGH, back_wall, in_line, leftmost_end, roles
+from citygen.geom.walls import END, HIGH, LOOKS_ALIKE, back_wall, carried, leftmost_end, roles
 from citygen.geom.wavefront import edge_lines
 
 MAX_EDGES = 4000
 """Edges of an outline whose skeleton is taken: the wavefront's work grows with their square. Larger ones stay flat."""
 MIDDLE, BACK = 1, 2
 """Where a shape has its apex: over the middle of the outline, or of the wall at its back; 0: it has none."""
-_LEAST_REACH = 0.35
-"""Distance from the middle to the nearest edge, as a share of the radius of a circle as large, from which an outline that is
-not compact takes one apex: over an L it would be all but flat. So would half a dome against one of the many walls of a circle."""
 _ALIKE, _BACK_ONLY = 0, 2
 """How walls differ: not at all, or the one at the back stands upright; 1: gable ends do."""
+_ONE = 3
+"""The part of the one gable end that differs from the others; further ones as ``walls`` has them."""
+_EVEN = 0.01
+"""Speeds this near to 1 are 1, perturbed."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -38,30 +38,38 @@ def height_at(t, breaks, heights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _speeds(xy, own, form, strips, axis, is_compact, shift):
-    """Return how fast each edge moves in each strip, (strips, n)."""
-    ends, backs, ones = strips
-    n, k = len(xy), len(ends)
-    speeds = np.ones((k, n))
+def _kinds(xy, own, form, axis, is_compact):
+    """Return the part that each wall plays, (n,) int8; ``_ONE`` for the one end that differs from the others."""
+    part = np.zeros(len(xy), np.int8)
     if form[1] != _ALIKE:
         after, direction, _ = edge_lines(xy, own)
-        part, one = np.zeros(n, np.int8), -1
         if form[1] == _BACK_ONLY:
             back = back_wall(xy, (after, direction), axis, own[1])
-            for i in range(n):  # all that stands on one line with it, beside a bay for example
-                if in_line(xy, direction, back, i):
+            for i in range(len(xy)):  # and all that looks its way: walls side by side move alike
+                if direction[i] @ direction[back] > LOOKS_ALIKE:
                     part[i] = END
         else:
             part = roles(xy, (after, direction), axis, is_compact)
             one = leftmost_end(part, (after, direction), axis) if form[2] else -1
-        for i in range(n):
-            for s in range(k):
-                if i == one:
-                    speeds[s, i] = ones[s]
-                elif part[i] == END:
-                    speeds[s, i] = ends[s]
-                elif part[i] == HIGH:
-                    speeds[s, i] = backs[s]
+            if one >= 0:
+                part[one] = _ONE
+    return part
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _speeds(kinds, strips, shift):
+    """Return how fast each edge moves in each strip, (strips, n)."""
+    ends, backs, ones = strips
+    n, k = len(kinds), len(ends)
+    speeds = np.ones((k, n))
+    for i in range(n):
+        for s in range(k):
+            if kinds[i] == _ONE:
+                speeds[s, i] = ones[s]
+            elif kinds[i] == END:
+                speeds[s, i] = ends[s]
+            elif kinds[i] == HIGH:
+                speeds[s, i] = backs[s]
     if shift != 0.0:
         for i in range(n):
             speeds[:, i] *= 1.0 + shift * ((i * 7919) % 101 - 50.0) / 50.0
@@ -69,31 +77,60 @@ def _speeds(xy, own, form, strips, axis, is_compact, shift):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def roof_faces(xy, own, form, section, speeds, growth):
+def _phase_ends(section, speeds, growth, reach):
+    """
+    Return the times at which the strips but the last end, and whether they can.
+
+    Beyond its wall an upright face stands further out: one that tips inwards later does so earlier by as much, and passes
+    over its wall when it must. That is for sections that do not bend there, and walls that all but start at speed 1.
+    """
+    breaks, heights = section
+    times, ok = growth + breaks[1:-1] * reach, True
+    if growth > 0.0:
+        slopes = (heights[1:] - heights[:-1]) / (breaks[1:] - breaks[:-1])
+        for k in range(1, len(speeds)):
+            late, other = False, abs(slopes[k] - slopes[k - 1]) > 1e-9
+            for i in range(speeds.shape[1]):
+                if speeds[k - 1, i] != speeds[k, i]:
+                    starts = speeds[:k, i].max() == 0.0 and abs(speeds[k, i] - 1.0) < _EVEN
+                    late, other = late or starts, other or not starts
+            if late:
+                times[k - 1] -= growth
+                ok = ok and not other
+            ok = ok and (k == 1 or times[k - 1] > times[k - 2])
+    return times, ok
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def roof_faces(xy, own, form, section, speeds, bare):
     """
     Return the roof faces of one polygon over its skeleton.
 
-    ``form`` is a row of ``inset_surfaces``' forms, ``section`` breaks and heights, ``speeds`` (strips, n), ``growth`` how far the
-    polygon reaches beyond its walls. Returns nodes (m, 3) (x, y, height over the walls, 1 at the top), the faces as in
-    ``faces.faces_of`` (tail, face, offsets, order), the reach from wall to top, and whether all is well.
+    ``form`` is a row of ``inset_surfaces``' forms, ``section`` breaks and heights, ``speeds`` (strips, n). ``bare`` says how
+    far the polygon reaches beyond its walls, and there the reach and the section's height at the top of the roof that ends at
+    the walls. Returns nodes (m, 3) (x, y, height over the walls, 1 at that roof's top), the faces as in ``faces.faces_of``
+    (tail, face, offsets, order), reach and height at the top, and whether all is well.
     """
     breaks, heights = section
-    n = len(xy)
-    first = speeds[:1].copy()  # walls that stand still at first, and move at last, count as moving for the reach
-    for i in range(n):
-        if first[0, i] == 0.0:
-            first[0, i] = speeds[-1, i]
-    nodes, tail, face, offsets, order, top, ok = faces_of(xy, own, first, np.empty(0), False)
-    reach = top - growth
-    ok = ok and reach > 0.0
-    if ok and len(breaks) > 2:
-        times = growth + breaks[1:-1] * reach
+    growth, reach, final = bare
+    n, ok = len(xy), True
+    if growth == 0.0:
+        first = speeds[:1].copy()  # walls that stand still at first, and move at last, count as moving for the reach
+        for i in range(n):
+            if first[0, i] == 0.0:
+                first[0, i] = speeds[-1, i]
+        nodes, tail, face, offsets, order, top, ok = faces_of(xy, own, first, np.empty(0), False)
+        reach = top
+    if growth > 0.0 or (ok and len(breaks) > 2):
+        times, fits = _phase_ends(section, speeds, growth, reach)
         nodes, tail, face, offsets, order, top, ok = faces_of(xy, own, speeds, times, form[0] > 0)
+        ok = ok and fits
     if ok:
-        final = height_at((top - growth) / reach, breaks, heights)
+        if growth == 0.0:
+            final = height_at(top / reach, breaks, heights)
         for i in range(len(nodes)):
             nodes[i, 2] = height_at((nodes[i, 2] - growth) / reach, breaks, heights) / final
-    return nodes, tail, face, offsets, order, top - growth, ok
+    return nodes, tail, face, offsets, order, reach, final, ok
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -118,47 +155,52 @@ def _upright(nodes, tail, loop, i, xy, j):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _around_apex(xy, section, back, growth):
-    """Return what ``revolve.stack`` does, its section run on over what reaches beyond the walls."""
-    nodes, corners, faces, wall, reach, ok = stack(xy, section, back)
-    if not ok or growth <= 0.0 or growth >= reach:
-        return nodes, corners, faces, wall, reach, ok and growth <= 0.0
+def _around_apex(xy, walls, section, back, growth):
+    """Return what ``revolve.stack`` does for ``walls``, its section run on over ``xy``: the same enlarged about the apex."""
+    nodes, corners, faces, wall, reach, ok = stack(walls, section, back)
+    if not ok or growth == 0.0:
+        return nodes, corners, faces, wall, reach, ok
     breaks, heights = section
-    share = growth / reach
-    wider, lower = np.empty(len(breaks)), heights.copy()
-    for k in range(len(breaks)):
-        wider[k] = share + breaks[k] * (1.0 - share)
-    lower[0] = height_at(-share / (1.0 - share), breaks, heights)
-    wider[0] = 0.0
-    nodes, corners, faces, wall, reach, ok = stack(xy, (wider, lower), back)
-    return nodes, corners, faces, wall, reach - growth, ok
+    share = growth / (reach + growth)
+    wider, lower = share + breaks * (1.0 - share), heights.copy()
+    wider[0], lower[0] = 0.0, height_at(-growth / reach, breaks, heights)
+    nodes, corners, faces, wall, _, ok = stack(xy, (wider, lower), back)
+    return nodes, corners, faces, wall, reach, ok
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drawn(xy, own, form, section, strips, axis, is_compact, growth, shift):
+def _drawn(outline, footprint, form, section, strips, axis, is_compact, growth, shift):
     """
     Draw one polygon.
 
+    ``outline`` and ``footprint`` are coordinates and ring offsets; the outline, which is roofed, may be the footprint grown.
     Returns nodes, tails, loop offsets and order; for each loop the one it belongs to (itself, or the outline around a hole; a
     loop of -2 has gone into a wall) and whether it is upright; the top edges of upright walls, where each starts, and the
     wall of each; the reach; and whether all is well.
     """
+    (xy, own), (feet, feet_own) = outline, footprint
     after, direction, _ = edge_lines(xy, own)
     n = len(xy)
     no_walls = (np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int64))
     if form[3] > 0 and len(own) == 2:
         back = back_wall(xy, (after, direction), axis, n) if form[3] == BACK else -1
-        nodes, corners, offsets, wall, reach, ok = _around_apex(xy, section, back, growth)
-        wide = reach + growth >= _LEAST_REACH * np.sqrt(ring_area(xy, 0, n) / np.pi)
-        if ok and (wide or (is_compact and back < 0)):
+        nodes, corners, offsets, wall, reach, ok = _around_apex(xy, feet, section, back, growth)
+        if ok and takes_apex(feet, reach, is_compact and back < 0):
             walls = (wall, np.array([0, len(wall)]), np.array([back])) if back >= 0 else no_walls
             none = np.zeros(len(offsets) - 1, np.uint8)
             return nodes, corners, offsets, np.arange(len(corners)), np.arange(len(none)), none, walls, reach, True
     if n > MAX_EDGES:
         zero, none = np.zeros(1, np.int64), np.empty(0, np.int64)
         return np.empty((0, 3)), none, zero, none, none, np.empty(0, np.uint8), no_walls, 0.0, False
-    speeds = _speeds(xy, own, form, strips, axis, is_compact, shift)
-    nodes, tail, face, offsets, order, reach, ok = roof_faces(xy, own, form, section, speeds, growth)
+    kinds = _kinds(feet, feet_own, form, axis, is_compact)
+    speeds = _speeds(kinds, strips, shift)
+    nodes, tail, face, offsets, order, reach, final, ok = roof_faces(
+        feet, feet_own, form, section, speeds, (0.0, 0.0, 0.0)
+    )
+    if ok and growth > 0.0:
+        speeds = _speeds(carried(kinds, footprint, outline), strips, shift)
+        bare = (growth, reach, final)
+        nodes, tail, face, offsets, order, reach, final, ok = roof_faces(xy, own, form, section, speeds, bare)
     upright = np.zeros(len(offsets) - 1, np.uint8)
     owner = np.arange(len(offsets) - 1)
     if not ok:
@@ -238,13 +280,14 @@ def inset_surfaces(outlines, forms, sections, task):
     """
     Roof many polygons.
 
-    ``outlines`` are coordinates, ring offsets and polygon offsets. ``forms`` (s, 4) says of each distinct form: stops at a
-    level top; walls alike, with gable ends, or with an upright back (0, 1, 2); one of the ends differs; apex. ``sections``
-    are breaks, heights, section offsets, and the speeds of ends, high walls and the one end in each strip (those of section s
-    start at its offset less s). ``task`` is, a polygon each: form, cross direction, whether it is compact, growth, shift.
+    ``outlines`` are coordinates, ring offsets and polygon offsets, and the same three of the footprints, which they may reach
+    beyond. ``forms`` (s, 4) says of each distinct form: stops at a level top; walls alike, with gable ends, or with an upright
+    back (0, 1, 2); one of the ends differs; apex. ``sections`` are breaks, heights, section offsets, and the speeds of ends,
+    high walls and the one end in each strip (those of section s start at its offset less s). ``task`` is, a polygon each:
+    form, cross direction, whether it is compact, growth, shift.
     Returns the arrays of ``RoofSurfaces`` in their order, with heights 0..1, and the reach of each polygon.
     """
-    coords, ring_offsets, polygon_offsets = outlines
+    (coords, ring_offsets, polygon_offsets), (feet, feet_offsets, _) = outlines
     breaks, heights, section_offsets, ends, backs, ones = sections
     form, axes, is_compact, growth, shift = task
     n_poly, n = len(polygon_offsets) - 1, len(coords)
@@ -259,23 +302,24 @@ def inset_surfaces(outlines, forms, sections, task):
         r0, r1 = polygon_offsets[p], polygon_offsets[p + 1]
         v0, v1 = ring_offsets[r0], ring_offsets[r1]
         xy, own, f = coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, form[p]
+        footprint = (feet[feet_offsets[r0] : feet_offsets[r1]], feet_offsets[r0 : r1 + 1] - feet_offsets[r0])
         s0, s1 = section_offsets[f], section_offsets[f + 1]
         section, k0, k1 = (breaks[s0:s1], heights[s0:s1]), s0 - f, s1 - f - 1
         strips = (ends[k0:k1], backs[k0:k1], ones[k0:k1])
-        got = _drawn(xy, own, forms[f], section, strips, axes[p], is_compact[p], growth[p], shift[p])
-        nodes, tail, offsets, order, owner, upright, walls, reach[p], ok[p] = got
+        got = _drawn((xy, own), footprint, forms[f], section, strips, axes[p], is_compact[p], growth[p], shift[p])
+        nodes, tail, offsets, order, owner, upright, tops, reach[p], ok[p] = got
         if ok[p]:
             points = grown_rows(points, n_points + len(nodes))
             corners = grown(corners, counts[0] + len(order))
             rings, faces = grown(rings, counts[1] + len(owner) + 2), grown(faces, counts[2] + len(owner) + 2)
             riser = grown(riser, counts[2] + len(owner) + 2)
-            chain = grown(chain, n_chain + 2 * len(xy) + len(walls[0]))
+            chain = grown(chain, n_chain + 2 * len(xy) + len(tops[0]))
             points[n_points : n_points + len(nodes)] = nodes
             counts = _write_faces(
                 (tail, offsets, order, owner, upright), n_points, (corners, rings, faces, riser), counts
             )
             after, _, _ = edge_lines(xy, own)
-            n_chain = _write_chains(after, walls, n_points, chain, chain_offsets[v0 : v1 + 1], n_chain)
+            n_chain = _write_chains(after, tops, n_points, chain, chain_offsets[v0 : v1 + 1], n_chain)
             n_points += len(nodes)
         else:
             chain_offsets[v0 + 1 : v1 + 1] = n_chain

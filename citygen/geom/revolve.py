@@ -3,8 +3,13 @@
 import numpy as np
 from numba import njit
 
+from citygen.geom.rings import ring_area
+
 MIN_REACH_M = 0.05
 """m. A place nearer than this to the line of an edge would make that edge's plane too steep for a roof."""
+_LEAST_REACH = 0.35
+"""Distance from the middle to the nearest edge, as a share of the radius of a circle as large, from which an outline that is
+not compact takes one apex: over an L it would be all but flat."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -23,16 +28,44 @@ def middle(ring):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _least_reach(ring, cx, cy, back):
-    """Return the least distance from a place to the line of an edge, the ``back`` one left out; negative: out of its sight."""
-    least = np.inf
+def _reaches(ring, cx, cy, back):
+    """Return least and largest distance from a place to the line of an edge, not the ``back`` one; negative: out of sight."""
+    least, most = np.inf, -np.inf
     j = len(ring) - 1
     for i in range(len(ring)):
         dx, dy = ring[i, 0] - ring[j, 0], ring[i, 1] - ring[j, 1]
         if j != back:
-            least = min(least, (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy))
+            reach = (dx * (cy - ring[j, 1]) - dy * (cx - ring[j, 0])) / np.hypot(dx, dy)
+            least, most = min(least, reach), max(most, reach)
         j = i
-    return least
+    return least, most
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def takes_apex(ring, reach, is_compact):
+    """Say whether an outline whose nearest edge is ``reach`` from its apex takes a roof around it."""
+    return is_compact or reach >= _LEAST_REACH * np.sqrt(ring_area(ring, 0, len(ring)) / np.pi)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def apexes(coords, ring_offsets, polygon_offsets, is_compact):
+    """
+    Return where roofs around an apex have it.
+
+    Takes polygons as ``model.rings.Rings`` holds them, and which are compact (``walls.compact``); returns, (p, 4), the apex' x
+    and y and the least and the largest distance from it to the line of an edge; NaN for a polygon with holes, and for one
+    whose middle does not see every edge or lies near one: its roof rises over the skeleton.
+    """
+    out = np.full((len(polygon_offsets) - 1, 4), np.nan)
+    for p in range(len(out)):
+        r = polygon_offsets[p]
+        if polygon_offsets[p + 1] == r + 1:
+            ring = coords[ring_offsets[r] : ring_offsets[r + 1]]
+            cx, cy = middle(ring)
+            least, most = _reaches(ring, cx, cy, -1)
+            if least > MIN_REACH_M and takes_apex(ring, least, is_compact[p]):
+                out[p, 0], out[p, 1], out[p, 2], out[p, 3] = cx, cy, least, most
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -51,7 +84,7 @@ def stack(xy, section, back):
     else:
         other = (back + 1) % n
         cx, cy = 0.5 * (xy[back, 0] + xy[other, 0]), 0.5 * (xy[back, 1] + xy[other, 1])
-    reach = _least_reach(xy, cx, cy, back)
+    reach, _ = _reaches(xy, cx, cy, back)
     nodes, corners = np.empty((n * levels + 1, 3)), np.empty(n * (4 * levels - 1), np.int64)
     faces = np.zeros(n * levels + 1, np.int64)
     for k in range(levels):

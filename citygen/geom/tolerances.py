@@ -16,7 +16,8 @@ ON_LINE_M = 1e-4
 """m. A vertex this near a break line of a roof lies on it; the roof stays planar to the slope times this."""
 
 STEP_SHIFT_M = 4e-3
-"""m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it."""
+"""m. How far the line of a vertical riser (sawtooth) is moved at most so that no vertex lies on it; one no further beyond a
+wall is within."""
 
 LINE_SNAP_M = 0.4
 """m. Roof lines drawn by hand meet an outline or each other within this: twice what aerial images let mappers see."""

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from citygen.geom.rings import ring_area
-from citygen.geom.wavefront import velocity
+from citygen.geom.wavefront import edge_lines, velocity
 
 EAVE, END, HIGH = 0, 1, 2
 """Parts: a wall under an eave, one under a gable, one on the up-slope side of a roof that is lower on the other."""
@@ -20,8 +20,11 @@ _LEAST_TURN, _MOST_TURN = np.radians(40.0), np.radians(140.0)
 _LEAST_BACK, _MOST_BACK = np.radians(140.0), np.radians(220.0)
 _FACING = np.cos(np.radians(45.0))
 _HIGH_FACING = 0.3
+_SAME_WAY = np.cos(np.radians(10.0))
+"""A sharp corner is cut off at 70 degrees or more to both walls."""
 _NEAR_TIE = 1.02
-_IN_LINE_SINE, _IN_LINE_M = 0.02, 0.2
+LOOKS_ALIKE = np.cos(np.radians(40.0))
+"""Cosine of the angle up to which two walls look the same way."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -177,6 +180,25 @@ def leftmost_end(part, lines, axis):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def carried(part, walls, outline):
+    """
+    Carry the parts of walls over to the edges above them of a grown outline (``geom.grow``); cut-off corners are eaves.
+
+    ``walls`` and ``outline`` are coordinates and ring offsets. An edge belongs to the next wall when it runs its way.
+    """
+    _, way, _ = edge_lines(*walls)
+    _, along, _ = edge_lines(*outline)
+    out = np.zeros(len(along), part.dtype)
+    for r in range(len(walls[1]) - 1):
+        i = walls[1][r]
+        for k in range(outline[1][r], outline[1][r + 1]):
+            if i < walls[1][r + 1] and along[k, 0] * way[i, 0] + along[k, 1] * way[i, 1] > _SAME_WAY:
+                out[k] = part[i]
+                i += 1
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def back_wall(xy, lines, axis, stop):
     """Return the wall of the outline's first ``stop`` that looks up-slope most, by its length; the longest without any."""
     after, direction = lines
@@ -189,13 +211,3 @@ def back_wall(xy, lines, axis, stop):
         if length > length_most + 1e-9:
             longest, length_most = i, length
     return best if best >= 0 else longest
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def in_line(xy, direction, a, b):
-    """Say whether two walls look the same way and stand on one line, all but."""
-    turn = direction[a, 0] * direction[b, 1] - direction[a, 1] * direction[b, 0]
-    same = direction[a, 0] * direction[b, 0] + direction[a, 1] * direction[b, 1] > 0.0
-    dx, dy = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
-    beside = abs(direction[a, 0] * dy - direction[a, 1] * dx)
-    return same and abs(turn) < _IN_LINE_SINE and beside < _IN_LINE_M

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citygen.arraytypes import Float64, Int64, Objects
+from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.buildings.repair import Footprints
 from citygen.geom.grow import grow
+from citygen.geom.revolve import apexes
 from citygen.geom.rings import polygon_areas
-from citygen.geom.tolerances import MIN_WALL_M, PERTURB_M, SOFFIT_GRIDS_M
+from citygen.geom.tolerances import MIN_WALL_M, PERTURB_M, SOFFIT_GRIDS_M, TIE_REL
+from citygen.geom.walls import compact
 from citygen.model.meshes import Meshes, concatenate, take
 from citygen.model.rings import Rings
 from citygen.model.rings import take as take_rings
@@ -24,12 +26,12 @@ from citygen.roofs.draw import RoofTask, draw
 from citygen.roofs.plan import RoofPlan
 from citygen.solids.certify import certify
 from citygen.solids.overhang import Below, overhang, underside
-from citygen.solids.soffit import steepest_edge
+from citygen.solids.soffit import steepest_edge, steps_beyond
 
 NOT_FOR_SHAPE = reason(
     "overhang_not_for_shape",
     "ok",
-    "Roofs of this shape, or as steep at the edge, do not overhang; this one ends at the walls.",
+    "A roof of this shape, or over this outline, does not overhang; it ends at the walls.",
 )
 REDUCED = reason(
     "overhang_reduced", "ok", "There was no room for the whole overhang; a half or a quarter of it was built."
@@ -44,7 +46,16 @@ _TRIES = (
     *((0.0, grid) for grid in SOFFIT_GRIDS_M),
     *((shift, SOFFIT_GRIDS_M[0]) for shift in (PERTURB_M, -PERTURB_M, 2 * PERTURB_M, -4 * PERTURB_M)),
 )
+UNEVEN = 3.0
+"""Around an apex the overhang widens with the distance from it: an edge further than this many times the nearest is too far."""
+
 _NO_ROOM, _LOW, _OPEN = "its edges or courtyards would meet", "too near the ground", "no closed solid"
+_SHAPE, _STEEP, _STEPS, _FAR = (
+    "shape",
+    "too steep at the edge",
+    "upright steps at the edge",
+    "walls too far from the apex",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +99,34 @@ def overhanging_solids(
     findings : list of Finding
     """
     wanted = np.flatnonzero(np.isin(footprints.row, rows) & (asked.reach_m[footprints.row] > 0))
-    takes = np.array([s.overhangs and FAMILIES[s.family].grows for s in plan.shapes])[
-        plan.shape[footprints.row[wanted]]
-    ]
     work = _Work(footprints, plan, asked, np.full(len(footprints.row), "", dtype=object))
-    left, steep = wanted[takes], [wanted[~takes]]
+    peaks, takes = work.suited(wanted)
+    left, unfit = wanted[takes], [wanted[~takes]]
     done: list[tuple[Int64, Meshes]] = []
     reduced = np.zeros(len(footprints.row))
     perturbed: list[Int64] = []
     for share in _SHARES:
-        grown, ok = grow(take_rings(footprints.rings, left), share * asked.reach_m[footprints.row[left]])
+        reach = share * asked.reach_m[footprints.row[left]]
+        grown, ok = grow(take_rings(footprints.rings, left), reach, peaks[left])
         work.why[left[~ok]] = _NO_ROOM
         open_still = np.flatnonzero(ok)
         for shift, grid_m in _TRIES:
             if len(open_still) == 0:
                 break
             drawn = work.attempt(left[open_still], take_rings(grown, open_still), (share, shift, grid_m))
-            for index, meshes, too_steep in drawn:
+            for index, meshes, never in drawn:
                 done.append((index, meshes))
-                steep.append(too_steep)
+                unfit.append(never)
                 reduced[index] = share if share < 1 else 0.0
                 perturbed.append(index if shift else index[:0])
-            finished = np.concatenate([np.concatenate([index, too_steep]) for index, _, too_steep in drawn])
+            finished = np.concatenate([np.concatenate([index, never]) for index, _, never in drawn])
             hopeless = work.why[left[open_still]] == _LOW
             open_still = open_still[~np.isin(left[open_still], finished) & ~hopeless]
-        made = np.concatenate([*(index for index, _ in done), *steep])
+        made = np.concatenate([*(index for index, _ in done), *unfit])
         left = left[~np.isin(left, made)]
         if len(left) == 0:
             break
-    return _gathered(done), _findings(work, (np.concatenate(steep), reduced, left), perturbed)
+    return _gathered(done), _findings(work, (np.concatenate(unfit), reduced, left), perturbed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +138,24 @@ class _Work:
     asked: Overhang
     why: Objects
 
+    def suited(self, index: Int64) -> tuple[Float64, Bool]:
+        """Return the apex (and its distance from the nearest edge) of every polygon, and which of ``index`` may overhang."""
+        plan, rings = self.plan, self.footprints.rings
+        may = np.array([s.overhangs and FAMILIES[s.family].grows and s.apex != "back" for s in plan.shapes])
+        has = np.array([s.apex == "middle" for s in plan.shapes])
+        chosen = plan.shape[self.footprints.row[index]]
+        peaked = index[has[chosen]]
+        out = np.full((len(rings), 4), np.nan)
+        mine = take_rings(rings, peaked)
+        arrays = (mine.coords, mine.ring_offsets, mine.polygon_offsets)
+        out[peaked] = apexes(*arrays, compact(*arrays))
+        near, far = out[index, 2], out[index, 3]
+        uneven = far > UNEVEN * near * (1.0 + TIE_REL)
+        self.why[index] = np.where(may[chosen], np.where(uneven, _FAR, ""), _SHAPE)
+        return out[:, :3], may[chosen] & ~uneven
+
     def attempt(self, index: Int64, grown: Rings, how: tuple[float, float, float]) -> list[tuple[Int64, Meshes, Int64]]:
-        """Draw, close and certify chosen polygons; return for each family the good ones, their solids, the steep ones."""
+        """Draw, close and certify chosen polygons; return for each family the good, their solids, and those never to be."""
         share, shift, grid_m = how
         plan, row = self.plan, self.footprints.row[index]
         rings = take_rings(self.footprints.rings, index)
@@ -152,13 +178,14 @@ class _Work:
             rows = row[chosen]
             below = Below(plan.base_z[rows], plan.eave_z[rows], self.asked.thickness_m)
             steep = steepest_edge(roof) > STEEP_DEG
-            low = ~steep & (underside(roof, below) < MIN_WALL_M)
+            steps = ~steep & steps_beyond(roof, mine)
+            low = ~steep & ~steps & (underside(roof, below) < MIN_WALL_M)
             meshes = overhang((mine, edge), roof, below, (rows, self.footprints.origins[rows]), grid_m)
             areas = (polygon_areas(r.coords, r.ring_offsets, r.polygon_offsets) for r in (mine, edge))
             passed = np.logical_and.reduce(list(certify(meshes, *areas).values()))
-            good = np.flatnonzero(passed & ~steep & ~low)
-            self.why[index[chosen]] = np.where(low, _LOW, _OPEN)
-            out.append((index[chosen[good]], take(meshes, good), index[chosen[steep]]))
+            good = np.flatnonzero(passed & ~steep & ~steps & ~low)
+            self.why[index[chosen]] = np.select([steep, steps, low], [_STEEP, _STEPS, _LOW], _OPEN)
+            out.append((index[chosen[good]], take(meshes, good), index[chosen[steep | steps]]))
         return out
 
 
@@ -173,13 +200,14 @@ def _gathered(done: list[tuple[Int64, Meshes]]) -> tuple[Int64, Meshes]:
 
 
 def _findings(work: _Work, sorts: tuple[Int64, Float64, Int64], perturbed: list[Int64]) -> list[Finding]:
-    """Say what became of what was asked: rows that take none, rows with less, rows without, rows that were perturbed."""
-    steep, reduced, left = sorts
+    """Say what became of what was asked: rows that suit none, rows with less, rows without, rows that were perturbed."""
+    unfit, reduced, left = sorts
     row, reach = work.footprints.row, work.asked.reach_m
+    unfit_rows, first = np.unique(row[unfit], return_index=True)
     short = np.flatnonzero(reduced > 0)
     texts = [f"{reduced[p] * reach[row[p]]:.3g} of {reach[row[p]]:.3g} m" for p in short.tolist()]
     findings = [
-        Finding(np.unique(row[steep]), NOT_FOR_SHAPE),
+        Finding(unfit_rows, NOT_FOR_SHAPE, work.why[unfit[first]].tolist()),
         Finding(row[short], REDUCED, texts),
         Finding(row[left], LEFT_OUT, work.why[left].tolist()),
     ]

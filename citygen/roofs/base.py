@@ -106,7 +106,7 @@ class RoofShape:
     planes : Planes, optional
         What the ``planes`` family calls.
     overhangs : bool
-        False for a shape that is too steep at the eave to go on beyond the walls.
+        False for a shape that cannot go on beyond the walls: too steep at the eave, or with upright steps at the verge.
     """
 
     name: str
@@ -160,7 +160,7 @@ class FamilyTask:
 
     Where ``grown`` is above 0, axes, variant and rise are those of the footprint, and so is the eave from which z counts:
     over the footprint the roof is the one that it has without overhang, beyond it the outermost planes go on (below 0
-    where they fall).
+    where they fall). Footprints whose roof rises around an apex are grown about it.
     """
 
     rings: Rings

@@ -5,7 +5,7 @@ The roof is drawn over the grown outline; its underside lies a thickness below i
 the footprint the solid is filled, as it is without overhang.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.eaves import hang, trace
 from citygen.geom.triangulate import face_vectors
 from citygen.model.meshes import Meshes
-from citygen.model.rings import Rings, from_polygons
+from citygen.model.rings import Rings, from_polygons, offsets
 from citygen.model.surfaces import RoofSurfaces
 from citygen.solids.soffit import Cells, heights_below, soffit_cells
 
@@ -65,6 +65,7 @@ def overhang(
         One solid a polygon, in order; without faces where the underside could not be made.
     """
     rings, grown = outlines
+    roof = _edged(roof)
     low, level = heights_below(roof)
     cells = soffit_cells(rings, grown, roof, level, grid_m)
     flat = from_polygons(cells.shapes)
@@ -87,6 +88,14 @@ def overhang(
         (np.column_stack([places, z]), _starts(node_polygon, len(rings)), point_node),
         (below.base_z, below.eave_z, ok, *rows_origins),
     )
+
+
+def _edged(roof: RoofSurfaces) -> RoofSurfaces:
+    """Leave out of the roof's edge what no face has: where two upright walls meet, their corner below the roof."""
+    has_face = np.zeros(len(roof.points), dtype=bool)
+    has_face[roof.corners] = True
+    kept = has_face[roof.chain]
+    return replace(roof, chain=roof.chain[kept], chain_offsets=offsets(kept)[roof.chain_offsets])
 
 
 def _starts(owner: Int64, n: int) -> Int64:

@@ -1,9 +1,9 @@
 """
 Roof surfaces beyond their walls to the cells of the underside: what of each roof face lies outside the footprint.
 
-Under a roof without steps the underside follows it, a thickness lower. The roof's edges and the footprint's are noded on a
-grid (GEOS, all polygons at once), and each cell outside the footprint takes the plane of the face over it. Under a level
-roof, or one with upright steps, the underside is level: one cell between each grown ring and its own.
+The underside follows the roof, a thickness lower. The roof's edges and the footprint's are noded on a grid (GEOS, all
+polygons at once), and each cell outside the footprint takes the plane of the face over it. Under a level roof there is one
+cell between each grown ring and its own. Upright steps of the roof may stand within the footprint only.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.geom.tolerances import STEP_SHIFT_M
 from citygen.geom.triangulate import face_vectors
 from citygen.model.rings import Rings, offsets, ranges, take, to_polygons
 from citygen.model.surfaces import RoofSurfaces
@@ -54,7 +55,7 @@ def heights_below(roof: RoofSurfaces) -> tuple[Float64, Bool]:
     low : (p,) float64
         Metres above the eave; NaN for a polygon without faces.
     level : (p,) bool
-        True for level roofs and for those with upright steps.
+        True where all heights are one.
     """
     n = len(roof.ok)
     polygon = _polygon_of_points(roof)
@@ -62,9 +63,7 @@ def heights_below(roof: RoofSurfaces) -> tuple[Float64, Bool]:
     used = polygon >= 0
     np.minimum.at(low, polygon[used], roof.points[used, 2])
     np.maximum.at(high, polygon[used], roof.points[used, 2])
-    face_polygon = np.repeat(np.arange(n), np.diff(roof.polygon_faces))
-    stepped = np.bincount(face_polygon[roof.riser > 0], minlength=n) > 0
-    return np.where(np.isfinite(low), low, np.nan), stepped | (high - low <= LEVEL_M)
+    return np.where(np.isfinite(low), low, np.nan), high - low <= LEVEL_M
 
 
 def steepest_edge(roof: RoofSurfaces) -> Float64:
@@ -77,6 +76,38 @@ def steepest_edge(roof: RoofSurfaces) -> Float64:
     slope = np.degrees(np.arctan2(np.hypot(vectors[:, 0], vectors[:, 1]), vectors[:, 2]))
     out = np.zeros(len(roof.ok))
     np.maximum.at(out, np.repeat(np.arange(len(out)), np.diff(roof.polygon_faces))[at_edge], slope[at_edge])
+    return out
+
+
+def steps_beyond(roof: RoofSurfaces, rings: Rings) -> Bool:
+    """
+    Say which roofs have upright steps beyond the walls, where the underside would have to step with them.
+
+    Parameters
+    ----------
+    roof : RoofSurfaces
+        Of p polygons.
+    rings : Rings
+        Their p footprints.
+
+    Returns
+    -------
+    (p,) bool
+    """
+    out = np.zeros(len(rings), dtype=bool)
+    face = np.flatnonzero(roof.riser)
+    if len(face) == 0:
+        return out
+    n_rings = np.diff(roof.face_offsets)[face]
+    ring = ranges(roof.face_offsets[face], n_rings)
+    sizes = np.diff(roof.ring_offsets)[ring]
+    corner = ranges(roof.ring_offsets[ring], sizes)
+    polygon = np.repeat(np.repeat(np.searchsorted(roof.polygon_faces, face, side="right") - 1, n_rings), sizes)
+    tail, head = (roof.points[roof.corners[c], :2] for c in (corner, _after(corner, sizes)))
+    lines = np.asarray(shapely.linestrings(np.stack([tail, head], axis=1)), dtype=object)
+    mine, which = np.unique(polygon, return_inverse=True)
+    within = shapely.buffer(to_polygons(take(rings, mine)), STEP_SHIFT_M, join_style="mitre")
+    out[polygon[~shapely.covers(within[which.reshape(-1)], lines)]] = True
     return out
 
 
@@ -122,16 +153,9 @@ def _level_cells(rings: Rings, grown: Rings, roof: RoofSurfaces, index: Int64) -
     if len(ring) == 0:
         return np.empty(0, dtype=object), np.empty(0, np.int64), np.empty(0, np.int64)
     inner = _linear_rings(rings.coords, rings.ring_offsets, ring)
-    # the roof's edge with every point on it; where a step ends there, two points stand over one another
     counts = np.maximum(np.diff(roof.chain_offsets) - 1, 0)  # a chain's last point is the next one's first
     edge = roof.points[roof.chain[ranges(roof.chain_offsets[:-1], counts)], :2]
-    starts = offsets(counts)[grown.ring_offsets]
-    before = np.roll(edge, 1, axis=0)
-    filled = np.flatnonzero(np.diff(starts) > 0)
-    before[starts[filled]] = edge[starts[filled + 1] - 1]
-    fresh = (edge != before).any(axis=1)
-    total = np.concatenate([[0], np.cumsum(fresh)])
-    outer = _linear_rings(edge[fresh], total[starts], ring)
+    outer = _linear_rings(edge, offsets(counts)[grown.ring_offsets], ring)
     is_outline = np.zeros(len(rings.ring_offsets) - 1, dtype=bool)
     is_outline[rings.polygon_offsets[:-1]] = True
     first = is_outline[ring]
@@ -154,10 +178,13 @@ def _sloped_cells(rings: Rings, roof: RoofSurfaces, index: Int64, grid_m: float)
     if len(index) == 0:
         return none
     n_faces = np.diff(roof.polygon_faces)[index]
-    face = ranges(roof.polygon_faces[index], n_faces)
+    face, owner = ranges(roof.polygon_faces[index], n_faces), np.repeat(np.arange(len(index)), n_faces)
+    sloped = roof.riser[face] == 0
+    face, owner = face[sloped], owner[sloped]
+    n_faces = np.bincount(owner, minlength=len(index))
     mine = take(rings, index)
     footprints = to_polygons(mine)
-    lines = _linework(mine, roof, (face, np.repeat(np.arange(len(index)), n_faces)))
+    lines = _linework(mine, roof, (face, owner))
     collected = _polygonized(lines, grid_m)
     cells, owner = shapely.get_parts(collected, return_index=True)
     if len(cells) == 0:

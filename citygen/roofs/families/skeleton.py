@@ -72,7 +72,7 @@ def _inset(shape: RoofShape, variant: int) -> Inset:
 
 def _surfaces(task: FamilyTask) -> tuple[AnyArray, ...]:
     form, forms, sections = _packed(task)
-    outlines = (task.rings.coords, task.rings.ring_offsets, task.rings.polygon_offsets)
+    outlines = tuple((r.coords, r.ring_offsets, r.polygon_offsets) for r in (task.rings, task.footprints))
     how = (form, np.ascontiguousarray(task.axes), task.compact, task.grown, task.shift)
     found: tuple[AnyArray, ...] = inset_surfaces(outlines, forms, sections, how)
     return found

@@ -24,6 +24,7 @@ ROOFS.register(
         run=0.5,
         params=(STEP,),
         slopes_one_way=True,
+        overhangs=False,
         simpler="gabled",
     ),
     aliases=(

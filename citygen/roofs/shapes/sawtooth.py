@@ -32,6 +32,7 @@ ROOFS.register(
         variant=teeth,
         params=(TOOTH,),
         slopes_one_way=True,
+        overhangs=False,
     ),
     aliases=("saw_tooth", "sawthooth", "sheddach", "1100", "3800"),
 )
