@@ -46,7 +46,7 @@ def _kinds(xy, own, form, axis, is_compact):
         if form[1] == _BACK_ONLY:
             back = back_wall(xy, (after, direction), axis, own[1])
             for i in range(len(xy)):  # and all that looks its way: walls side by side move alike
-                if direction[i] @ direction[back] > LOOKS_ALIKE:
+                if direction[i, 0] * direction[back, 0] + direction[i, 1] * direction[back, 1] > LOOKS_ALIKE:
                     part[i] = END
         else:
             part = roles(xy, (after, direction), axis, is_compact)
