@@ -28,8 +28,9 @@ def features() -> str:
         "`auto` lets chance, seeded by the id, class and floor area decide. Without the options there are none.\n\n"
         "Each stands within one sloped face, clear of its edges and of the others, and is part of the one closed solid.\n"
         "Dormers stand in a level row, evenly spaced, on the slopes that start at the eave; they are gabled or shed, as the id\n"
-        "has it. Chimneys stand near the ridge, and end above it. When there is no room for all, the row says `dormers_fewer` or\n"
-        "`chimneys_fewer` and what was built (`dormers_fitted`, `chimneys_fitted` where chance asked for more).\n"
+        "has it. Chimneys stand near the ridge, and end above it. When there is no room for all that the data ask for, the\n"
+        "row says `dormers_fewer` or `chimneys_fewer` and what was built; for those of an option it says so as a note,\n"
+        "`dormers_fitted` or `chimneys_fitted`.\n"
     )
     return f"{text}\n{table(['', 'size', 'what it is', 'usual', 'bounds'], rows)}\n"
 

@@ -357,3 +357,24 @@ def test_a_row_of_which_one_polygon_fails_is_left_out_whole(monkeypatch):
     town = raise_town(np.array([pair, shapely.box(0, 0, 9, 9)], dtype=object), roof_shape="gabled")
     assert town.rows_with(shaping.NOT_CLOSED) == [0]
     assert town.shaped.meshes.solid_row.tolist() == [1]
+
+
+NUMBERS = st.sampled_from([np.nan, np.inf, -np.inf, -3.0, 0.0, 1e-9, 0.4, 2.5, 30.0, 89.9, 400.0, 1e6, 1e300])
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(st.sampled_from(SHAPES), NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["", "along", "across"]))
+def test_no_number_makes_an_unsound_mesh(shape, height, angle, direction, levels, orientation):
+    """What a source may say of a roof, sense or not: every vertex is finite, every solid closed, every height in its bounds."""
+    town = raise_town(
+        placed([PLANS[name] for name in ("rectangle", "L", "courtyard", "circle 32")], 11.0),
+        roof_shape=shape,
+        roof_height_m=height,
+        roof_angle_deg=angle,
+        roof_direction_deg=direction,
+        roof_levels=levels,
+        roof_orientation=orientation,
+    )
+    assert np.isfinite(town.shaped.meshes.vertices).all()
+    assert_sound(town, ["rectangle", "L", "courtyard", "circle 32"])
+    assert town.shaped.meshes.vertices[:, 2].max() <= 12.3 + 9.0 + 1e-9, "no roof is higher than the building"

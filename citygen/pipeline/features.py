@@ -76,13 +76,13 @@ def add_features(
     rows = (wanted[0] > 0) | (wanted[1] > 0)
     meshes, features, failed = _grow(shaped.meshes, wanted, seed, rows)
     findings = [Finding(failed, FAILED)] if len(failed) else []
-    for kind, want, have, given, option in (
-        (dormers, wanted[0], features.dormers, asked[0], options.dormers),
-        (chimneys, wanted[1], features.chimneys, asked[1], options.chimneys),
+    for kind, want, have, given in (
+        (dormers, wanted[0], features.dormers, asked[0]),
+        (chimneys, wanted[1], features.chimneys, asked[1]),
     ):
         short = have < want
         short[failed] = False
-        for code, which in ((kind.FEWER, given | (option != "auto")), (kind.FITTED, ~given & (option == "auto"))):
+        for code, which in ((kind.FEWER, given), (kind.FITTED, ~given)):
             some = np.flatnonzero(short & which)
             if len(some):
                 findings.append(Finding(some, code, [f"{have[k]} of {want[k]}" for k in some.tolist()]))

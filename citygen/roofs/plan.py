@@ -135,16 +135,6 @@ def plan_roofs(
     return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant, lines), findings
 
 
-def _words(words: Objects, polygon_row: Int64, lines: Objects | None, findings: list[Finding]) -> Objects:
-    """Return each row's roof word: ``MAPPED`` where lines are drawn; say where it is asked for without any."""
-    drawn = np.zeros(len(words), dtype=bool)
-    if lines is not None:
-        drawn[polygon_row[np.array([each is not None for each in lines], dtype=bool)]] = True
-    findings.append(Finding(np.flatnonzero((words == MAPPED) & ~drawn), LINES_MISSING))
-    out: Objects = np.where(drawn, MAPPED, words)
-    return out
-
-
 def _cross_directions(
     attributes: Attributes, rings: Rings, polygon_row: Int64, north_deg: Float64, one_way: Bool
 ) -> Float64:
@@ -154,7 +144,8 @@ def _cross_directions(
     cross = np.where(across[:, None], main, np.stack([-main[:, 1], main[:, 0]], axis=1))
     south = np.where((cross[:, 1] > 1e-9) | ((np.abs(cross[:, 1]) <= 1e-9) & (cross[:, 0] < 0)), -1.0, 1.0)
     cross = cross * south[:, None]
-    bearing = np.radians((attributes.roof_direction_deg + north_deg)[polygon_row])
+    given_deg = np.where(np.isfinite(attributes.roof_direction_deg), attributes.roof_direction_deg, np.nan)
+    bearing = np.radians((given_deg + north_deg)[polygon_row])
     tagged = np.stack([np.sin(bearing), np.cos(bearing)], axis=1)
     given = np.isfinite(bearing)
     tagged[~given] = 0.0
@@ -238,8 +229,8 @@ def _rise(
     by_angle = np.tan(np.radians(pitch)) * run
     by_levels = attributes.roof_levels * _ROOF_STOREY_M
     default = np.minimum(by_angle, np.minimum(np.maximum(body, 0.0) * _DEFAULT_RISE_SHARE, _DEFAULT_RISE_M))
-    has_height, has_angle = attributes.roof_height_m > 0, np.isfinite(attributes.roof_angle_deg)
-    has_levels = by_levels > 0
+    has_height = np.isfinite(attributes.roof_height_m) & (attributes.roof_height_m > 0)
+    has_angle, has_levels = np.isfinite(attributes.roof_angle_deg), np.isfinite(by_levels) & (by_levels > 0)
     rise = np.where(
         has_height, attributes.roof_height_m, np.where(has_angle, by_angle, np.where(has_levels, by_levels, default))
     )

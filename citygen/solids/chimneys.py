@@ -15,8 +15,8 @@ from citygen.solids.chance import uniform
 from citygen.solids.insert import PRISM, Things
 from citygen.solids.slopes import Room, find_places, find_slopes, stand
 
-FEWER = reason("chimneys_fewer", "degraded", "The roof has no room for as many chimneys as were asked for.")
-FITTED = reason("chimneys_fitted", "ok", "The roof has no room for as many chimneys as chance gave it.")
+FEWER = reason("chimneys_fewer", "degraded", "The roof has no room for as many chimneys as the data ask for.")
+FITTED = reason("chimneys_fitted", "ok", "The roof has no room for as many chimneys as the option gave it.")
 
 PITCH = Param("pitch_deg", 35.0, 4.0, 65.0, "Slopes that take chimneys.")
 WIDTH = Param("width_m", 0.75, 0.5, 2.0, "Along the slope.")

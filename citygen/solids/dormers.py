@@ -16,8 +16,8 @@ from citygen.solids.chance import uniform
 from citygen.solids.insert import GABLE, SHED, Things
 from citygen.solids.slopes import Room, Slopes, find_places, find_slopes, stand
 
-FEWER = reason("dormers_fewer", "degraded", "The roof has no room for as many dormers as were asked for.")
-FITTED = reason("dormers_fitted", "ok", "The roof has no room for as many dormers as chance gave it.")
+FEWER = reason("dormers_fewer", "degraded", "The roof has no room for as many dormers as the data ask for.")
+FITTED = reason("dormers_fitted", "ok", "The roof has no room for as many dormers as the option gave it.")
 
 PITCH = Param("pitch_deg", 45.0, 25.0, 78.0, "Slopes that take dormers.")
 WIDTH = Param("width_m", 1.8, 1.1, 2.3, "Across the front.")
