@@ -321,7 +321,7 @@ def test_several_polygons_share_one_number():
 def test_what_fails_its_certificate_stays_plain_and_says_so(monkeypatch):
     town = town_of(["rectangle", "rectangle", "L"], "gabled")
     real = stage.certify
-    monkeypatch.setattr(stage, "certify", lambda m, a: {**real(m, a), "closed": m.solid_row != 1})
+    monkeypatch.setattr(stage, "certify", lambda m, a, r: {**real(m, a, r), "closed": m.solid_row != 1})
     grown, features, said = grow(town, dormers=2.0, chimneys=1.0)
     assert said == {FAILED: {1: ""}}
     assert features.dormers.tolist() == [2, 0, 2]

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from citygen.arraytypes import Bool, Float64, Int64
+from citygen.geom.extend import grown, grown_rows
 from citygen.geom.rings import ring_area
 from citygen.geom.skeleton import skeleton
 from citygen.geom.strips import walk
@@ -32,15 +33,19 @@ def _same_place(nodes, a, b, eps):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def merged(nodes, arcs, eps):
-    """Make nodes that an arc of no length joins one (events told apart by rounding alone); return nodes and arcs."""
+def merged(nodes, arcs, n, eps):
+    """
+    Make nodes that an arc of no length joins one (events told apart by rounding alone).
+
+    Returns nodes, arcs, and whether the first ``n`` nodes, the outline's, are still the first.
+    """
     some = False
     for q in range(len(arcs)):
         if _same_place(nodes, arcs[q, 0], arcs[q, 1], eps):
             some = True
             break
     if not some:
-        return nodes, arcs
+        return nodes, arcs, True
     same = np.arange(len(nodes))
     for q in range(len(arcs)):
         a, b = arcs[q, 0], arcs[q, 1]
@@ -52,6 +57,9 @@ def merged(nodes, arcs, eps):
             same[max(a, b)] = min(a, b)
     for k in range(len(same)):  # roots have the smaller number, so theirs is final
         same[k] = same[same[k]]
+    whole_outline = True
+    for k in range(n):
+        whole_outline = whole_outline and same[k] == k
     number, kept = np.empty(len(same), np.int64), 0
     out_nodes = np.empty_like(nodes)
     for k in range(len(same)):
@@ -66,7 +74,7 @@ def merged(nodes, arcs, eps):
         if a != b:
             out[count, 0], out[count, 1], out[count, 2], out[count, 3] = a, b, arcs[q, 2], arcs[q, 3]
             count += 1
-    return out_nodes[:kept], out[:count]
+    return out_nodes[:kept], out[:count], whole_outline
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -153,7 +161,7 @@ def whole(nodes, half, loops, direction, cap_face, area):
             if not simple_loop(local[:m]):
                 return False
         seen[e % n] = True
-    if cap_face > n and not seen.all():
+    if cap_face >= n and not seen.all():
         return False
     return abs(total - area) <= TILING_AREA_REL * area + 1e-12
 
@@ -169,8 +177,10 @@ def _faces_at(xy, ring_offsets, edges, phases, eps):
         top = max(top, nodes[k, 2])
     if not ok or top <= 0.0:
         return nodes, none, none, zero, none, top, False
-    nodes, arcs = merged(nodes, arcs, min(eps, 1e-6))
     n = len(xy)
+    nodes, arcs, ok = merged(nodes, arcs, n, min(eps, 1e-6))
+    if not ok:
+        return nodes, none, none, zero, none, top, False
     cap_face = n * (len(speeds) - 1) if capped else n * len(speeds)
     if capped:
         for q in range(len(arcs)):
@@ -218,14 +228,8 @@ def _skeletons(coords, ring_offsets, polygon_offsets, speed):
         got = faces_of(coords[v0:v1], ring_offsets[r0 : r1 + 1] - v0, speeds, np.empty(0), False)
         found, tail, face, offsets, order, _, ok[p] = got
         if ok[p]:
-            if n_nodes + len(found) > len(nodes):
-                larger = np.empty((2 * (n_nodes + len(found)), 3))
-                larger[:n_nodes] = nodes[:n_nodes]
-                nodes = larger
-            if n_corners + len(order) > len(corners):
-                longer = np.empty(2 * (n_corners + len(order)), np.int64)
-                longer[:n_corners] = corners[:n_corners]
-                corners = longer
+            nodes, corners = grown_rows(nodes, n_nodes + len(found)), grown(corners, n_corners + len(order))
+            faces, face_edge = grown(faces, n_faces + len(offsets) + 1), grown(face_edge, n_faces + len(offsets))
             nodes[n_nodes : n_nodes + len(found)] = found
             for q in range(len(offsets) - 1):
                 for e in order[offsets[q] : offsets[q + 1]]:

@@ -57,7 +57,7 @@ def _kinds(xy, own, form, axis, is_compact):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _speeds(kinds, strips, shift):
+def _speeds(xy, kinds, strips, shift):
     """Return how fast each edge moves in each strip, (strips, n)."""
     ends, backs, ones = strips
     n, k = len(kinds), len(ends)
@@ -70,9 +70,10 @@ def _speeds(kinds, strips, shift):
                 speeds[s, i] = ends[s]
             elif kinds[i] == HIGH:
                 speeds[s, i] = backs[s]
-    if shift != 0.0:
+    if shift != 0.0:  # as a share of the way that walls can go at most: no place moves by more than the shift
+        width = min(np.ptp(xy[:, 0]), np.ptp(xy[:, 1]))
         for i in range(n):
-            speeds[:, i] *= 1.0 + shift * ((i * 7919) % 101 - 50.0) / 50.0
+            speeds[:, i] *= 1.0 + 2.0 * shift / width * ((i * 7919) % 101 - 50.0) / 50.0
     return speeds
 
 
@@ -193,12 +194,12 @@ def _drawn(outline, footprint, form, section, strips, axis, is_compact, growth, 
         zero, none = np.zeros(1, np.int64), np.empty(0, np.int64)
         return np.empty((0, 3)), none, zero, none, none, np.empty(0, np.uint8), no_walls, 0.0, False
     kinds = _kinds(feet, feet_own, form, axis, is_compact)
-    speeds = _speeds(kinds, strips, shift)
+    speeds = _speeds(xy, kinds, strips, shift)
     nodes, tail, face, offsets, order, reach, final, ok = roof_faces(
         feet, feet_own, form, section, speeds, (0.0, 0.0, 0.0)
     )
     if ok and growth > 0.0:
-        speeds = _speeds(carried(kinds, footprint, outline), strips, shift)
+        speeds = _speeds(xy, carried(kinds, footprint, outline), strips, shift)
         bare = (growth, reach, final)
         nodes, tail, face, offsets, order, reach, final, ok = roof_faces(xy, own, form, section, speeds, bare)
     upright = np.zeros(len(offsets) - 1, np.uint8)

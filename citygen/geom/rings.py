@@ -191,7 +191,8 @@ def main_axes(coords, ring_offsets, polygon_offsets):
     Return the long axis of each outline's smallest rectangle among those along one of its edges.
 
     The rectangle of least area wins; within one part in a thousand, the direction along which (or square to which) more
-    wall runs. Returns (p, 4) float64: unit axis x, y (first component positive, or +y), length, width in metres.
+    wall runs; within a hair of that too (squares), the direction nearest to x, so that it matters not where the ring starts.
+    Returns (p, 4) float64: unit axis x, y (first component positive, or +y), length, width in metres.
     """
     out = np.empty((len(polygon_offsets) - 1, 4))
     for p in range(len(out)):
@@ -218,12 +219,15 @@ def main_axes(coords, ring_offsets, polygon_offsets):
                 run += max(abs(du), abs(dv)) - min(abs(du), abs(dv))
                 b = a
             area = (high_u - low_u) * (high_v - low_v)
-            if area < best_area * 0.999 or (area < best_area * 1.001 and run > best_run + 1e-6):
+            if high_v - low_v > (high_u - low_u) * 1.0001:
+                ux, uy = -uy, ux
+            if ux < -1e-12 or (abs(ux) <= 1e-12 and uy < 0.0):
+                ux, uy = -ux, -uy
+            tie = area < best_area * 1.001
+            level = tie and abs(run - best_run) <= 1e-6 and area <= best_area * 1.000001
+            nearer = ux > out[p, 0] + 1e-9 or (ux > out[p, 0] - 1e-9 and uy > out[p, 1] + 1e-9)
+            if area < best_area * 0.999 or (tie and run > best_run + 1e-6) or (level and nearer):
                 best_area, best_run = min(area, best_area), run
-                if high_v - low_v > (high_u - low_u) * 1.0001:
-                    ux, uy = -uy, ux
-                if ux < -1e-12 or (abs(ux) <= 1e-12 and uy < 0.0):
-                    ux, uy = -ux, -uy
                 out[p, 0], out[p, 1] = ux, uy
                 out[p, 2] = max(high_u - low_u, high_v - low_v)
                 out[p, 3] = min(high_u - low_u, high_v - low_v)

@@ -35,6 +35,8 @@ from citygen.geom.wavefront import (
 
 _VERTICES, _NODES, _ARCS = 0, 1, 2
 """Entries of ``counts``: vertices, nodes and arcs so far."""
+_LOOKS = 100_000_000
+"""Wavefront edges that reflex vertices may look at again, in all: a bound of about a second."""
 _STUCK = 32
 """Events in a row at one time that leave no fewer vertices, after which there is no hope."""
 
@@ -115,6 +117,8 @@ def _join(front, motion, lines, alive, at, nodes, arcs, counts, members, t):
                 angle += 2.0 * np.pi
             if angle < best_angle:
                 best, best_angle = o, angle
+        if best < 0:  # no angle is a number
+            return False
         u, w = front[arriving[i], PREV], front[leaving[best], NEXT]
         f = front[leaving[best], RIGHT]
         leaving[best] = -1
@@ -318,6 +322,7 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
         vx, vy, _ = velocity(direction, speed, front[v, LEFT], front[v, RIGHT])
         motion[v, 0], motion[v, 1], motion[v, 2], motion[v, 3], motion[v, 4] = xy[v, 0], xy[v, 1], 0.0, vx, vy
     t, phase, stuck = 0.0, 0, 0
+    looks = np.array([_LOOKS + 64 * n])
     for _ in range(4 * n + 16 + len(times)):
         now, sharp = active[:size], spikes[:n_spikes]
         forecast(front, motion, lines, alive, at, when, target, now, sharp, fresh[:n_fresh], stale, t, eps)
@@ -325,7 +330,7 @@ def skeleton(xy, ring_offsets, speeds, times, capped, eps):
             stale[v] = False
         n_fresh = 0
         last = t
-        t = next_event(front, motion, lines, at, when, target, now, sharp, t, eps)
+        t = next_event(front, motion, lines, at, when, target, now, sharp, looks, t, eps)
         if phase < len(times) and times[phase] < t - 4.0 * eps:
             t = max(last, times[phase])
             place(motion, now, t, at)

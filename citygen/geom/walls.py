@@ -18,7 +18,7 @@ COMPACT = 0.88
 """Share of its convex hull's area from which an outline takes one ridge; below, ridges follow its wings."""
 _LEAST_TURN, _MOST_TURN = np.radians(40.0), np.radians(140.0)
 _LEAST_BACK, _MOST_BACK = np.radians(140.0), np.radians(220.0)
-_FACING = np.cos(np.radians(45.0))
+_FACING = np.cos(np.radians(45.0)) - 1e-6
 _HIGH_FACING = 0.3
 _SAME_WAY = np.cos(np.radians(10.0))
 """A sharp corner is cut off at 70 degrees or more to both walls."""
@@ -154,10 +154,16 @@ def roles(xy, lines, axis, is_compact):
         else:
             may[i] = vanish[i] <= _NEAR_TIE * min(vanish[before[i]], vanish[after[i]])
             may[i] = may[i] and _is_clear(xy, lines, before[i], i, vanish[i])
-    for _ in range(n):  # those that face along the ridge first; ends that meet at a corner cannot both be
+    for _ in range(
+        n
+    ):  # those that face along the ridge first, then the narrower; ends that meet at a corner cannot both be
         best = -1
         for i in range(n):
-            if may[i] and (best < 0 or abs(facing[i]) > abs(facing[best]) + 1e-9):
+            if may[i] and (
+                best < 0
+                or abs(facing[i]) > abs(facing[best]) + 1e-6
+                or (abs(facing[i]) > abs(facing[best]) - 1e-6 and vanish[i] < vanish[best] - 1e-6)
+            ):
                 best = i
         if best < 0:
             break

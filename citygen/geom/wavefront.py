@@ -196,8 +196,12 @@ def near(at, a, b, eps):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def next_event(front, motion, lines, at, when, target, active, spikes, t, eps):
-    """Return the time of the next event after ``t``, infinite without one; vertices that may be first look again."""
+def next_event(front, motion, lines, at, when, target, active, spikes, looks, t, eps):
+    """
+    Return the time of the next event after ``t``, infinite without one; vertices that may be first look again.
+
+    ``looks`` (1,) is how many edges they may still look at; when they are used up there is no next event.
+    """
     while True:
         soonest, who = np.inf, -1
         for v in active:
@@ -207,4 +211,7 @@ def next_event(front, motion, lines, at, when, target, active, spikes, t, eps):
                 soonest, who = when[v, 1], v
         if who < 0 or target[who] != UNSURE:
             return soonest
+        looks[0] -= len(active)
+        if looks[0] < 0:
+            return np.inf
         search(front, motion, lines, at, when, target, active, who, t, eps)

@@ -13,7 +13,7 @@ from citygen.pipeline.options import TileOptions
 from citygen.pipeline.shaping import Shaped
 from citygen.roofs.plan import RoofPlan
 from citygen.solids import chimneys, dormers
-from citygen.solids.certify import certify, surface_areas
+from citygen.solids.certify import certify, plan_areas, surface_areas
 from citygen.solids.chance import seeds
 from citygen.solids.insert import Things, insert
 
@@ -109,7 +109,7 @@ def _grow(meshes: Meshes, wanted: tuple[Int64, Int64], seed: Int64, rows: Bool) 
     things = chimneys.place_chimneys(grown, wanted[1], seed, _was_there(grown, plain))
     second = _per_row(grown, things, n)
     grown = insert(grown, things)
-    sound = np.logical_and.reduce(list(certify(grown, surface_areas(plain)[FLOOR]).values()))
+    sound = np.logical_and.reduce(list(certify(grown, surface_areas(plain)[FLOOR], plan_areas(plain)).values()))
     failed = np.unique(grown.solid_row[~sound])
     first[failed], second[failed] = 0, 0
     good = ~np.isin(plain.solid_row, failed)

@@ -39,7 +39,7 @@ class Shaped:
     meshes : Meshes
         Certified solids, in the order of the polygons; rejected ones are left out.
     flattened : (n,) bool
-        Rows whose roof became a flat one.
+        Rows of which every polygon's roof became a flat one.
     shape_name : (n,) object of str
         The shape that each row was built with: its plan's, or the simplest that one of its polygons had to take.
     """
@@ -82,6 +82,7 @@ def shape_solids(
         left = np.setdiff1d(left, ready[0])
         done.append(ready)
     perturbed, rank = np.zeros(len(build), dtype=bool), np.zeros(len(build), dtype=np.int64)
+    sloped = np.ones(len(row), dtype=bool)
     for tries, shift in enumerate(_TRIES):
         if len(left):
             index, meshes, bad = _attempt(footprints, plan, left, (plan.shapes, plan.shape[row[left]], shift), area)
@@ -92,11 +93,13 @@ def shape_solids(
     now, step = plan.shape[row], 0
     while len(left) and step <= len(shapes):
         step += 1
-        now = np.where(np.isin(np.arange(len(now)), left), simpler[now], now)
+        last = step > len(shapes)  # names that lead round in a circle end here
+        now = np.where(np.isin(np.arange(len(now)), left), _flat_of(shapes) if last else simpler[now], now)
         for shift in _SIMPLER_TRIES:
             if len(left):
                 index, meshes, bad = _attempt(footprints, plan, left, (shapes, now[left], shift), area)
                 done.append((index, meshes))
+                sloped[index] = ~np.array([shapes[k].is_flat for k in now[index].tolist()], dtype=bool)
                 simplest = np.zeros(len(build), dtype=np.int64)
                 simplest[row[index]] = step
                 for k in index[simplest[row[index]] >= rank[row[index]]].tolist():
@@ -107,7 +110,7 @@ def shape_solids(
             break
     failed = np.unique(row[left])
     simplified = np.flatnonzero(rank > 0)
-    flattened = (rank > 0) & np.array([bool(n == FLAT) for n in name.tolist()], dtype=bool)
+    flattened = (rank > 0) & (np.bincount(row[sloped], minlength=len(build)) == 0)
     findings = [
         Finding(np.flatnonzero(perturbed & (rank == 0)), PERTURBED),
         Finding(
@@ -118,14 +121,19 @@ def shape_solids(
     return Shaped(_gather(done, failed), flattened, name), findings
 
 
+def _flat_of(shapes: tuple[RoofShape, ...]) -> int:
+    """Return the number of the flat shape, which stands at the end of every chain."""
+    return next(k for k, shape in enumerate(shapes) if shape.name == FLAT)
+
+
 def _with_simpler(shapes: tuple[RoofShape, ...]) -> tuple[tuple[RoofShape, ...], Int64]:
     """Return the shapes and all that may stand in for them, and the number of the one that stands in for each."""
-    every = list(shapes)
+    every = [*shapes, ROOFS[FLAT]]
     for shape in every:  # grows while it is walked
-        if shape.simpler not in {s.name for s in every}:
+        if ROOFS[shape.simpler].name not in {s.name for s in every}:
             every.append(ROOFS[shape.simpler])
-    numbers = {s.name: k for k, s in enumerate(every)}
-    return tuple(every), np.array([numbers[s.simpler] for s in every], dtype=np.int64)
+    numbers = {s.name: k for k, s in reversed(list(enumerate(every)))}
+    return tuple(every), np.array([numbers[ROOFS[s.simpler].name] for s in every], dtype=np.int64)
 
 
 def _attempt(
@@ -143,7 +151,7 @@ def _attempt(
     rise, eave = np.where(flat, 0.0, plan.rise_m[row]), np.where(flat, plan.top_z[row], plan.eave_z[row])
     variant = plan.variant[index]
     if shapes is not plan.shapes:
-        variant = np.where(shape == plan.shape[row], variant, default_variants(shapes)[shape])
+        variant = np.where(shape == plan.shape[row], variant, default_variants(shapes, plan.segments)[shape])
     still = np.zeros(len(index))
     lines = None if plan.lines is None else plan.lines[index]
     shifts = np.full(len(index), shift)

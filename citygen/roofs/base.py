@@ -36,6 +36,8 @@ class Inset:
         The same for one of the gable ends, the one to the left when looking down-slope; empty: like the others.
     is_capped : bool
         What the last strip encloses is one level face.
+    run : float
+        Share of the inset over which the roof rises, and its pitch is measured.
     """
 
     breaks: tuple[float, ...]
@@ -44,6 +46,7 @@ class Inset:
     backs: tuple[float, ...] = ()
     one_end: tuple[float, ...] = ()
     is_capped: bool = False
+    run: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def measure(
     *,
     lines: Objects | None = None,
     segments: int | None = None,
-) -> tuple[Float64, Int64]:
+) -> tuple[Float64, Int64, Bool]:
     """
     Measure the horizontal way over which each polygon's roof rises, and choose variants.
 
@@ -104,13 +104,17 @@ def measure(
         Metres: the rise is this times the slope.
     variant : (p,) int64
         Of the shape.
+    winged : (p,) bool
+        Which roofs follow the outline's walls or wings, so that no direction is asked for.
     """
     run, variant = np.zeros(len(rings)), default_variants(shapes, segments)[shape]
+    winged = np.zeros(len(rings), dtype=bool)
     still = np.zeros(len(rings))
     task = RoofTask(rings, shapes, shape, variant, axes, still, still, still, rings, lines)
     for index, name, family, part in _by_family(task):
         run[index] = family.reach(part)
         if name == _WINGED:
+            winged[index] = ~part.compact | np.array([not _has_ends(s) for s in shapes])[part.shape]
             continue
         for k, each in enumerate(shapes):
             mine = index[shape[index] == k]
@@ -118,7 +122,12 @@ def measure(
                 variant[mine] = each.variant(run[mine]).astype(np.int64)
                 run[mine] /= variant[mine]
             run[mine] *= each.run
-    return run, variant
+    return run, variant, winged
+
+
+def _has_ends(shape: RoofShape) -> bool:
+    """Say whether walls of a shape differ, so that a direction says which."""
+    return shape.inset is not None and bool(shape.inset(2).ends)
 
 
 def default_variants(shapes: tuple[RoofShape, ...], segments: int | None = None) -> Int64:

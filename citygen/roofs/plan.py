@@ -30,7 +30,9 @@ HEIGHT_CLAMPED = reason(
     "roof_height_clamped", "degraded", "The roof was higher than the building allows; it was lowered."
 )
 HEIGHT_IGNORED = reason(
-    "roof_height_ignored", "degraded", "A flat roof was asked for together with a roof height; it is flat."
+    "roof_height_ignored",
+    "degraded",
+    "A flat roof was asked for together with a height, an angle or storeys of it; it is flat.",
 )
 ANGLE_IGNORED = reason("roof_angle_ignored", "degraded", "Roof height and angle disagree; the height was used.")
 ANGLE_CLAMPED = reason(
@@ -40,11 +42,24 @@ EAVE_RAISED = reason("eave_raised", "degraded", "The eave was below the building
 LINES_MISSING = reason(
     "roof_lines_missing", "degraded", "A mapped roof was asked for, but no lines; a gable was built."
 )
+EAVE_IGNORED = reason(
+    "eave_ignored",
+    "degraded",
+    "Height, eave height and the roof's rise disagree; the eave is the height less the rise.",
+)
+LEVELS_UNUSED = reason("roof_levels_unused", "ok", "The roof's height or angle was used, not its storeys.")
+ZERO_IGNORED = reason(
+    "roof_height_zero", "degraded", "A roof that rises was asked for with a roof height of 0; its usual slope was used."
+)
+DIRECTION_UNUSED = reason(
+    "roof_direction_unused", "ok", "The ridges follow the outline; the direction or orientation was not needed."
+)
 ORIENTATION_IGNORED = reason(
     "roof_orientation_ignored", "degraded", "Roof direction and orientation disagree; the direction was used."
 )
 
 _ROOF_STOREY_M = 2.7
+_EAVE_SLACK_M = 0.25
 _DEFAULT_RISE_SHARE, _DEFAULT_RISE_M = 0.45, 8.0
 _SNAP_COS = np.cos(np.radians(22.5))
 
@@ -70,6 +85,8 @@ class RoofPlan:
         Each polygon's variant of its shape.
     lines : (p,) object of RoofLines or None, or None
         What the source draws on each polygon.
+    segments : int or None
+        What was asked for curved roofs.
     """
 
     shapes: tuple[RoofShape, ...]
@@ -82,6 +99,7 @@ class RoofPlan:
     axes: Float64
     variant: Int64
     lines: Objects | None = None
+    segments: int | None = None
 
 
 def plan_roofs(
@@ -128,11 +146,12 @@ def plan_roofs(
     one_way = np.array([s.slopes_one_way for s in shapes])[shape]
     axes = _cross_directions(attributes, rings, polygon_row, north_deg, one_way)
     _compare_orientation(attributes, rings, polygon_row, axes, findings)
-    run, variant = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
+    run, variant, winged = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
+    _note_unused(attributes, polygon_row, winged & ~one_way[polygon_row], findings)
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
-    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant, lines), findings
+    return RoofPlan(shapes, shape, roof_from, base, eave, top, top - eave, axes, variant, lines, segments), findings
 
 
 def _cross_directions(
@@ -160,6 +179,14 @@ def _cross_directions(
     tagged[even] *= -1.0
     out: Float64 = np.where(given[:, None], tagged, cross)
     return out
+
+
+def _note_unused(attributes: Attributes, polygon_row: Int64, winged: Bool, findings: list[Finding]) -> None:
+    """Add a note for the rows whose ridges follow the outline although a direction or an orientation is given."""
+    asks = np.isfinite(attributes.roof_direction_deg) | (attributes.roof_orientation != "")
+    rows = np.unique(polygon_row[winged & asks[polygon_row]])
+    if len(rows):
+        findings.append(Finding(rows, DIRECTION_UNUSED))
 
 
 def _compare_orientation(
@@ -199,10 +226,13 @@ def _levels(
     too_high = has_total & (rise > limit)
     _note(findings, too_high & asked, HEIGHT_CLAMPED, rise)
     rise = np.where(too_high, limit, rise)
-    _note(findings, flat & (attributes.roof_height_m > 0), HEIGHT_IGNORED, attributes.roof_height_m)
+    for numbers in (attributes.roof_height_m, attributes.roof_angle_deg, attributes.roof_levels):
+        _note(findings, flat & (numbers > 0), HEIGHT_IGNORED, numbers)
+    _note(findings, ~flat & (attributes.roof_height_m == 0), ZERO_IGNORED, attributes.roof_height_m)
     both = has_total & np.isfinite(eave_given) & ~flat & (total - eave_given > 0.05)
     rise = np.where(both & ~asked, np.minimum(total - eave_given, limit), rise)
     eave = np.where(has_total, total - rise, eave_given)
+    _note(findings, has_total & (np.abs(eave - eave_given) > _EAVE_SLACK_M), EAVE_IGNORED, eave_given)
     low = eave < attributes.min_height_m + MIN_WALL_M
     _note(findings, low & ~has_total, EAVE_RAISED, eave)
     eave = np.where(low, attributes.min_height_m + MIN_WALL_M, eave)
@@ -234,6 +264,7 @@ def _rise(
     rise = np.where(
         has_height, attributes.roof_height_m, np.where(has_angle, by_angle, np.where(has_levels, by_levels, default))
     )
+    _note(findings, ~flat & has_levels & (has_height | has_angle), LEVELS_UNUSED, attributes.roof_levels)
     differ = (
         has_height & has_angle & ~flat & (np.abs(np.degrees(np.arctan2(rise, run)) - attributes.roof_angle_deg) > 5.0)
     )

@@ -182,6 +182,13 @@ def _plan(meshes: Meshes, vectors: Float64, face_solid: Int64, areas: tuple[Floa
     return good
 
 
+def plan_areas(meshes: Meshes) -> Float64:
+    """Return the plan area of each solid's roof faces, m2, (s,) float64: larger than the floor's where they overhang."""
+    vectors = face_vectors(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)
+    face_solid = np.repeat(np.arange(len(meshes)), np.diff(meshes.solid_faces))
+    return _per_solid(face_solid, np.where(meshes.face_class == ROOF, vectors[:, 2], 0.0), len(meshes))
+
+
 def surface_areas(meshes: Meshes) -> dict[int, Float64]:
     """Return the area of each solid's faces by class (``FLOOR``, ``WALL``, ``ROOF``, ``SOFFIT``), m2, (s,) float64 each."""
     vectors = face_vectors(meshes.vertices, meshes.corners, meshes.ring_offsets, meshes.face_offsets)

@@ -67,7 +67,12 @@ def _packed(task: FamilyTask) -> tuple[Int64, Int64, tuple[AnyArray, ...]]:
 def _inset(shape: RoofShape, variant: int) -> Inset:
     if shape.inset is None:
         raise ValueError(f"roof shape {shape.name!r} has no inset, which the skeleton family draws")
-    return shape.inset(variant)
+    inset = shape.inset(variant)
+    strips = len(inset.breaks) - 1
+    sizes = {len(each) for each in (inset.ends, inset.backs, inset.one_end) if each}
+    if len(inset.heights) != strips + 1 or sizes - {strips} or (inset.is_capped and strips < 2):
+        raise ValueError(f"roof shape {shape.name!r}: heights one more than strips, speeds as many, a cap over a strip")
+    return inset
 
 
 def _surfaces(task: FamilyTask) -> tuple[AnyArray, ...]:
@@ -111,7 +116,8 @@ def reach(task: FamilyTask) -> Float64:
         inset, ok = np.where(ok, inset, again), ok | moved
     box = task.rings.bounds()
     half = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) / 2
-    out: Float64 = np.where(ok, inset, half)
+    share = np.array([1.0 if s.inset is None else s.inset(2).run for s in task.shapes])[task.shape]
+    out: Float64 = np.where(ok, inset, half) * share
     return out
 
 

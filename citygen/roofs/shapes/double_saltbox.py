@@ -17,7 +17,7 @@ def section(variant: int) -> Section:  # noqa: ARG001  this shape has one varian
 def inset(variant: int) -> Inset:  # noqa: ARG001  this shape has one variant
     """Return one even slope to a level top; the gable ends stay upright."""
     share = 2.0 * SIDE.default
-    return Inset((0.0, share, 1.0), (0.0, 1.0, 1.0), ends=(0.0, 0.0), is_capped=True)
+    return Inset((0.0, share, 1.0), (0.0, 1.0, 1.0), ends=(0.0, 0.0), is_capped=True, run=share)
 
 
 ROOFS.register(

@@ -5,7 +5,7 @@ import numpy as np
 from citygen.params import Param
 from citygen.roofs.base import ROOFS, Inset, RoofShape
 
-SEGMENTS = Param("segments", 8.0, 4.0, 64.0, "Rings of planes from the wall to the tip.")
+SEGMENTS = Param("segments", 8.0, 2.0, 64.0, "Rings of planes from the wall to the tip.")
 
 
 _BREAKS = np.array([0.0, 0.02, 0.08, 0.18, 0.35, 0.58, 0.78, 0.92, 1.0])

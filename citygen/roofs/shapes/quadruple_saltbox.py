@@ -8,7 +8,7 @@ SIDE = Param("side_share", 0.5, 0.1, 0.9, "Share of the inset that the slopes ta
 
 def inset(variant: int) -> Inset:  # noqa: ARG001  this shape has one variant
     """Return one even slope that ends in a level top."""
-    return Inset((0.0, SIDE.default, 1.0), (0.0, 1.0, 1.0), is_capped=True)
+    return Inset((0.0, SIDE.default, 1.0), (0.0, 1.0, 1.0), is_capped=True, run=SIDE.default)
 
 
 ROOFS.register(

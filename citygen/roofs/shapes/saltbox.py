@@ -13,7 +13,7 @@ def section(variant: int) -> Section:  # noqa: ARG001  this shape has one varian
 
 def inset(variant: int) -> Inset:  # noqa: ARG001  this shape has one variant
     """Return one even slope; walls on the up-slope side stand upright up to half of it, gable ends stay upright."""
-    return Inset((0.0, 2.0 / 3.0, 4.0 / 3.0), (0.0, 0.5, 1.0), ends=(0.0, 0.0), backs=(0.0, 1.0))
+    return Inset((0.0, 2.0 / 3.0, 4.0 / 3.0), (0.0, 0.5, 1.0), ends=(0.0, 0.0), backs=(0.0, 1.0), run=4.0 / 3.0)
 
 
 ROOFS.register(
