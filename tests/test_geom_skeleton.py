@@ -201,3 +201,17 @@ def _inside(a: shapely.LineString, b: shapely.LineString) -> bool:
     point = a.intersection(b)
     ends = shapely.MultiPoint([*a.coords, *b.coords])
     return point.geom_type == "Point" and point.distance(ends) > 1e-9
+
+
+def test_what_is_no_outline_never_leaves_the_arrays():
+    """Rings that touch and cross themselves, with and without a NaN: an answer or none, never memory that is not ours."""
+    rng = np.random.default_rng(5)
+    for k in range(3000):
+        xy = rng.integers(0, 5, (int(rng.integers(3, 9)), 2)).astype(float)
+        if k % 2:
+            xy[rng.integers(len(xy)), rng.integers(2)] = np.nan
+        found = straight_skeletons(xy, np.array([0, len(xy)]), np.array([0, 1]))
+        assert np.isfinite(found.nodes).all()
+        assert (found.corners < len(found.nodes)).all()
+    pinched = np.array([[2.0, 2], [4, 3], [2, 2], [4, 0]])
+    assert not straight_skeletons(pinched, np.array([0, 4]), np.array([0, 1])).ok.any()

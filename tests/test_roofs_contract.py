@@ -378,3 +378,38 @@ def test_no_number_makes_an_unsound_mesh(shape, height, angle, direction, levels
     assert np.isfinite(town.shaped.meshes.vertices).all()
     assert_sound(town, ["rectangle", "L", "courtyard", "circle 32"])
     assert town.shaped.meshes.vertices[:, 2].max() <= 12.3 + 9.0 + 1e-9, "no roof is higher than the building"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_matters_not_where_a_ring_starts(shape):
+    """Squares and equal arms are ties that a rule of geometry settles."""
+    names = ["square", "L", "plus", "comb 6", "T", "octagon", "courtyard"]
+    arm = shapely.Polygon([(0, 0), (12, 0), (12, 5), (5, 5), (5, 12), (0, 12)])
+    outlines = [*(PLANS[name] for name in names), arm]
+    volume_of = []
+    for start in range(4):
+        rolled = []
+        for plan in outlines:
+            xy = np.roll(np.asarray(plan.exterior.coords)[:-1], start, axis=0)
+            rolled.append(shapely.Polygon(xy, [np.asarray(h.coords) for h in plan.interiors]))
+        volume_of.append(volumes(raise_town(placed(rolled), roof_shape=shape).shaped.meshes))
+    for other in volume_of[1:]:
+        assert other == pytest.approx(volume_of[0], rel=1e-6)
+
+
+ONE_SLOPE = ("gabled", "hipped", "half-hipped", "side_hipped", "side_half-hipped", "hipped-and-gabled", "saltbox",
+             "double_saltbox", "quadruple_saltbox", "skillion", "butterfly", "gabled_height_moved")  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ONE_SLOPE)
+@pytest.mark.parametrize("name", ["rectangle", "L"])
+def test_the_angle_asked_for_is_the_angle_built(shape, name):
+    town = raise_town(placed([PLANS[name]], 8.0), roof_shape=shape, roof_angle_deg=25.0, height_m=30.0)
+    solid = solid_of(town.shaped.meshes, 0)
+    steepest = 0.0
+    for rings, kind in zip(solid.faces, solid.kinds, strict=True):
+        if kind == 2:
+            points = solid.vertices[rings[0]] - solid.vertices[rings[0]].mean(axis=0)
+            (gx, gy), *_ = np.linalg.lstsq(points[:, :2], points[:, 2], rcond=None)
+            steepest = max(steepest, float(np.degrees(np.arctan(np.hypot(gx, gy)))))
+    assert steepest == pytest.approx(25.0, abs=0.2)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import affinity
 
-from build_solids import attributes
+from build_solids import attributes, raise_town
 from citygen.geom.tolerances import MIN_WALL_M
 from citygen.model.rings import from_polygons
 from citygen.outcome import verdicts
@@ -231,3 +231,29 @@ def test_inputs_are_left_alone():
     plan_roofs(table, rings, np.zeros(1, np.int64), (np.zeros(1), np.zeros(1)), np.zeros(1))
     after = {name: getattr(table, name).tolist() for name in table.__slots__}
     assert str(before) == str(after)
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"roof_shape": "flat", "roof_angle_deg": 30.0}, rules.HEIGHT_IGNORED),
+        ({"roof_shape": "flat", "roof_levels": 2.0}, rules.HEIGHT_IGNORED),
+        ({"roof_shape": "gabled", "roof_height_m": 2.0, "roof_levels": 2.0}, rules.LEVELS_UNUSED),
+        ({"roof_shape": "gabled", "roof_height_m": 0.0}, rules.ZERO_IGNORED),
+        ({"roof_shape": "gabled", "height_m": 10.0, "eave_height_m": 7.0, "roof_height_m": 5.0}, rules.EAVE_IGNORED),
+        ({"roof_shape": "gabled", "height_m": 10.0, "eave_height_m": 10.0}, rules.EAVE_IGNORED),
+        ({"roof_shape": "flat", "height_m": 10.0, "eave_height_m": 7.0}, rules.EAVE_IGNORED),
+        ({"roof_shape": "gabled", "roof_direction_deg": 0.0, "roof_orientation": "across"}, None),
+        ({"roof_shape": "gabled", "roof_direction_deg": 0.0, "roof_orientation": "along"}, None),
+        ({"roof_shape": "hipped", "roof_direction_deg": 10.0}, rules.DIRECTION_UNUSED),
+        ({"roof_shape": "skillion;hipped"}, words.SEVERAL),
+    ],
+)
+def test_what_contradicts_itself_is_recorded(columns, code):
+    geometry = np.array([shapely.box(0, 0, 14, 8)], dtype=object)
+    town = raise_town(geometry, **columns)
+    codes = {f.code for f in town.findings if len(f.rows)}
+    if code is None:  # one of the two orientations disagrees with a slope to the north
+        assert (rules.ORIENTATION_IGNORED in codes) == (columns["roof_orientation"] == "across")
+    else:
+        assert code in codes

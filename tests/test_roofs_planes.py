@@ -47,7 +47,7 @@ def raise_mapped(polygon, *, turn: float = 0.0, ridges=(), edges=(), apexes=(), 
     lines[0] = drawn(ridges, edges, apexes, turn=turn, to=PLACE - footprints.origins[0])
     level = (np.zeros(1), np.zeros(1))
     table = attributes(1, **{"roof_height_m": 3.0, **columns})
-    plan, found = plan_roofs(table, footprints.rings, footprints.row, level, np.zeros(1), lines)
+    plan, found = plan_roofs(table, footprints.rings, footprints.row, level, np.zeros(1), lines=lines)
     shaped, more = shape_solids(footprints, plan, np.ones(1, dtype=bool))
     return Town(footprints, plan, shaped, [*findings, *found, *more])
 
@@ -354,13 +354,16 @@ def crossed(polygon, axis) -> tuple[float, float]:
     return float(((z - z.min()) / (z.max() - z.min())).mean() * polygon.area), float(np.ptp(z))
 
 
-CROSSED = {
-    "rectangle": HOUSE,
+WINGED = {
     "L": L,
     "T": T,
     "courtyard": shapely.box(0, 0, 30, 24).difference(shapely.box(8, 8, 22, 16)),
-    "diamond": shapely.Polygon([(0, 5), (8, 0), (16, 5), (8, 10)]),
     "plus": shapely.box(0, 6, 16, 10).union(shapely.box(6, 0, 10, 16)),
+}
+CROSSED = {
+    "rectangle": HOUSE,
+    "courtyard that hardly counts": shapely.box(0, 0, 30, 24).difference(shapely.box(13, 10, 18, 14)),
+    "diamond": shapely.Polygon([(0, 5), (8, 0), (16, 5), (8, 10)]),
     "triangle": shapely.Polygon([(0, 0), (11, 1), (4, 9)]),
 }
 
@@ -379,6 +382,15 @@ def test_crossing_gables_have_the_volume_under_their_surface(name, direction):
     assert town.faults() == {}
     want, _ = crossed(polygon, town.plan.axes[0])
     assert volumes(town.shaped.meshes)[0] == pytest.approx(polygon.area * 6 + 3 * want, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", WINGED)
+def test_over_wings_crossing_gables_are_the_gables_of_the_wings(name):
+    geometry = np.array([WINGED[name]])
+    crossing = raise_town(geometry, roof_shape="crosspitched", roof_angle_deg=40.0)
+    gabled = raise_town(geometry, roof_shape="gabled", roof_angle_deg=40.0)
+    assert crossing.faults() == {}
+    assert crossing.shaped.meshes.vertices.tobytes() == gabled.shaped.meshes.vertices.tobytes()
 
 
 def test_crossing_gables_on_a_rectangle_are_eight_planes_with_four_gables():

@@ -481,3 +481,14 @@ def test_faces_that_narrow_give_only_what_is_clear_over_the_whole_depth(name):
     town = raise_town(placed([PLANS[name]]), roof_shape="hipped", height_m=14.0, roof_height_m=5.0)
     grown, features, _ = grow(town, dormers=10.0)
     assert_sound(town, grown, features)
+
+
+def test_under_an_overhang_a_roof_takes_the_same_dormers_and_chimneys(tmp_path):
+    box = shapely.box(500000, 5150000, 500014, 5150009)
+    frame = gpd.GeoDataFrame({"id": ["a"], "height": [9.0], "roof:shape": ["gabled"]}, geometry=[box], crs="EPSG:32631")
+    given = {"ground_z": 100.0, "crs": "EPSG:32631", "dormers": "2", "chimneys": 1}
+    bare = citygen.build(frame, **given).buildings.loc["a"]
+    wide = citygen.build(frame, overhang=0.5, **given).buildings.loc["a"]
+    assert (wide["dormers"], wide["chimneys"]) == (bare["dormers"], bare["chimneys"]) == (2, 1)
+    assert list(wide["reasons"]) == list(bare["reasons"])
+    assert wide["roof_area_m2"] > bare["roof_area_m2"]
