@@ -12,7 +12,8 @@ def command(name: str | None, *, as_json: bool) -> None:
     """
     List the roof shapes that can be built, or show one: NAME, or another word for it.
 
-    Numbers are used where the source gives none; what it gives is kept within the bounds.
+    roof_angle_deg is the slope where the source gives neither a height nor an angle, and the bounds of an angle that it gives;
+    --roof-segments gives segments; the other numbers are those that the shape is built with.
     """
     import json
 
@@ -27,7 +28,7 @@ def command(name: str | None, *, as_json: bool) -> None:
 
 def table(shapes: list[dict[str, Any]]) -> str:
     """
-    Put shapes in lines of aligned columns.
+    Put shapes in lines that fit the terminal: the name, what it is, its numbers, its other words.
 
     Parameters
     ----------
@@ -39,14 +40,21 @@ def table(shapes: list[dict[str, Any]]) -> str:
     str
         Lines without a final newline.
     """
+    import shutil
+    import textwrap
+
     from citygen.roofs.describe import amount
 
-    rows = [("shape", "family", "numbers", "other words", "what it is")]
+    left = max(len(shape["name"]) for shape in shapes) + 2
+    width = max(shutil.get_terminal_size((110, 24)).columns, left + 40)
+    lines: list[str] = []
     for shape in shapes:
         numbers = "; ".join(f"{number['name']} {amount(number)}" for number in shape["parameters"])
-        rows.append((shape["name"], shape["family"], numbers, ", ".join(shape["other_words"]), shape["text"]))
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
-    return "\n".join("  ".join([*(f"{row[k]:{widths[k]}}" for k in range(4)), row[4]]) for row in rows)
+        words = ", ".join(shape["other_words"]) or "none"
+        said = (shape["text"], f"{shape['family']}; {numbers}", f"also: {words}")
+        body = [line for part in said for line in textwrap.wrap(part, width - left, break_on_hyphens=False)]
+        lines += [f"{shape['name'] if k == 0 else '':{left}}{line}" for k, line in enumerate(body)]
+    return "\n".join(lines)
 
 
 def one(shape: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from citygen.model.meshes import FLOOR, Meshes, concatenate, take
 from citygen.outcome import Finding, reason
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.shaping import Shaped
+from citygen.roofs.base import ROOFS
 from citygen.roofs.plan import RoofPlan
 from citygen.solids import chimneys, dormers
 from citygen.solids.certify import certify, plan_areas, surface_areas
@@ -66,14 +67,15 @@ def add_features(
     if not (options.dormers or options.chimneys or any(np.any(numbers > 0) for numbers in said)):
         return shaped, none, []
     built = np.bincount(shaped.meshes.solid_row, minlength=n) > 0
-    pitched = built & (plan.rise_m > 0) & ~shaped.flattened
+    takes = np.isin(shaped.shape_name, [s.name for s in ROOFS if s.takes_dormers])
+    pitched = built & (plan.rise_m > 0) & takes
     seed = seeds(ids)
     names = attributes.class_name
     wanted = (
         np.where(built, _wanted(said[0], options.dormers, dormers.auto_dormers(names, area_m2, seed), pitched), 0),
         np.where(built, _wanted(said[1], options.chimneys, chimneys.auto_chimneys(names, area_m2, seed), pitched), 0),
     )
-    rows = (wanted[0] > 0) | (wanted[1] > 0)
+    rows = ((wanted[0] > 0) | (wanted[1] > 0)) & takes
     meshes, features, failed = _grow(shaped.meshes, wanted, seed, rows)
     findings = [Finding(failed, FAILED)] if len(failed) else []
     for kind, want, have, given in (

@@ -108,6 +108,8 @@ class RoofShape:
         The shape that stands in where this one cannot be drawn, before a flat one does.
     planes : Planes, optional
         What the ``planes`` family calls.
+    takes_dormers : bool
+        False for a shape that has no dormers and chimneys.
     overhangs : bool
         False for a shape that cannot go on beyond the walls: too steep at the eave, or with upright steps at the verge.
     """
@@ -128,6 +130,7 @@ class RoofShape:
     slopes_one_way: bool = False
     simpler: str = "flat"
     planes: Planes | None = None
+    takes_dormers: bool = True
     overhangs: bool = True
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from citygen.errors import ConfigError
 from citygen.params import Param
 from citygen.roofs.base import ROOFS, RoofShape
+from citygen.roofs.words import plain, shape_of
 
 
 def parameters(shape: RoofShape) -> tuple[Param, ...]:
@@ -54,8 +55,8 @@ def describe(shape: RoofShape) -> dict[str, Any]:
 
     Examples
     --------
-    >>> describe(ROOFS["flat"])["other_words"]
-    ['1000']
+    >>> describe(ROOFS["hipped"])["other_words"][:2]
+    ['1040', '3200']
     """
     switches = {
         field.name.removeprefix("is_"): getattr(shape, field.name)
@@ -105,9 +106,9 @@ def describe_word(word: str) -> dict[str, Any]:
     >>> describe_word("Pyramid")["name"]
     'pyramidal'
     """
-    name = ROOFS.resolve(word.strip().lower())
+    name, _ = shape_of(word)
     if name is None:
-        near = ROOFS.nearest(word.strip().lower())
+        near = ROOFS.nearest(plain(word))
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(ROOFS.names())}"
         raise ConfigError(f"unknown roof shape {word!r}; {hint}")
     return describe(ROOFS[name])

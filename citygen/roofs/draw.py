@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.geom.revolve import apexes
 from citygen.geom.walls import compact
 from citygen.model.rings import Rings, take
 from citygen.model.surfaces import RoofSurfaces
@@ -123,6 +124,34 @@ def measure(
                 run[mine] /= variant[mine]
             run[mine] *= each.run
     return run, variant, winged
+
+
+def spread_apexes(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64) -> Int64:
+    """
+    Say over which polygons a shape with an apex over the middle rises along the outline's wings instead.
+
+    Parameters
+    ----------
+    rings : Rings
+        p polygons, local plan coordinates.
+    shapes : tuple of RoofShape
+        The distinct shapes.
+    shape : (p,) int64
+        Which of them each polygon takes.
+
+    Returns
+    -------
+    (k,) int64
+        Polygons.
+    """
+    mine: Int64 = np.flatnonzero(np.array([s.apex == "middle" for s in shapes])[shape])
+    if len(mine) == 0:
+        return mine
+    some = take(rings, mine)
+    is_compact = compact(some.coords, some.ring_offsets, some.polygon_offsets)
+    found = apexes(some.coords, some.ring_offsets, some.polygon_offsets, is_compact)
+    spread: Int64 = mine[np.isnan(found[:, 0])]
+    return spread
 
 
 def _has_ends(shape: RoofShape) -> bool:

@@ -23,7 +23,7 @@ from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
 from citygen.roofs.base import MAPPED, RoofShape
-from citygen.roofs.draw import measure
+from citygen.roofs.draw import measure, spread_apexes
 from citygen.roofs.words import resolve_words
 
 HEIGHT_CLAMPED = reason(
@@ -32,7 +32,7 @@ HEIGHT_CLAMPED = reason(
 HEIGHT_IGNORED = reason(
     "roof_height_ignored",
     "degraded",
-    "A flat roof was asked for together with a height, an angle or storeys of it; it is flat.",
+    "A height, an angle or storeys are given for a roof that was built flat.",
 )
 ANGLE_IGNORED = reason("roof_angle_ignored", "degraded", "Roof height and angle disagree; the height was used.")
 ANGLE_CLAMPED = reason(
@@ -50,6 +50,12 @@ EAVE_IGNORED = reason(
 LEVELS_UNUSED = reason("roof_levels_unused", "ok", "The roof's height or angle was used, not its storeys.")
 ZERO_IGNORED = reason(
     "roof_height_zero", "degraded", "A roof that rises was asked for with a roof height of 0; its usual slope was used."
+)
+SLOPE_UNUSUAL = reason(
+    "roof_slope_unusual", "ok", "The roof's height makes a slope beyond the usual ones of its shape; it was built so."
+)
+APEX_SPREAD = reason(
+    "roof_apex_spread", "ok", "The outline has wings or courtyards: the roof rises along their middle, not to one apex."
 )
 DIRECTION_UNUSED = reason(
     "roof_direction_unused", "ok", "The ridges follow the outline; the direction or orientation was not needed."
@@ -148,6 +154,9 @@ def plan_roofs(
     _compare_orientation(attributes, rings, polygon_row, axes, findings)
     run, variant, winged = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
     _note_unused(attributes, polygon_row, winged & ~one_way[polygon_row], findings)
+    spread = spread_apexes(rings, shapes, shape[polygon_row])
+    if len(spread):
+        findings.append(Finding(np.unique(polygon_row[spread]), APEX_SPREAD))
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
     base, eave, top = _levels(attributes, ground, (shapes, shape), widest, findings)
@@ -226,8 +235,12 @@ def _levels(
     too_high = has_total & (rise > limit)
     _note(findings, too_high & asked, HEIGHT_CLAMPED, rise)
     rise = np.where(too_high, limit, rise)
-    for numbers in (attributes.roof_height_m, attributes.roof_angle_deg, attributes.roof_levels):
-        _note(findings, flat & (numbers > 0), HEIGHT_IGNORED, numbers)
+    for numbers, unit in (
+        (attributes.roof_height_m, " m"),
+        (attributes.roof_angle_deg, "°"),
+        (attributes.roof_levels, ""),
+    ):
+        _note(findings, flat & (numbers > 0), HEIGHT_IGNORED, numbers, unit)
     _note(findings, ~flat & (attributes.roof_height_m == 0), ZERO_IGNORED, attributes.roof_height_m)
     both = has_total & np.isfinite(eave_given) & ~flat & (total - eave_given > 0.05)
     rise = np.where(both & ~asked, np.minimum(total - eave_given, limit), rise)
@@ -255,7 +268,7 @@ def _rise(
         mine = shape == k
         pitch[mine], clamped[mine] = each.pitch.clamp(attributes.roof_angle_deg[mine])
     flat = np.array([s.is_flat for s in shapes])[shape]
-    _note(findings, clamped & ~flat & ~(attributes.roof_height_m > 0), ANGLE_CLAMPED, attributes.roof_angle_deg)
+    _note(findings, clamped & ~flat & ~(attributes.roof_height_m > 0), ANGLE_CLAMPED, attributes.roof_angle_deg, "°")
     by_angle = np.tan(np.radians(pitch)) * run
     by_levels = attributes.roof_levels * _ROOF_STOREY_M
     default = np.minimum(by_angle, np.minimum(np.maximum(body, 0.0) * _DEFAULT_RISE_SHARE, _DEFAULT_RISE_M))
@@ -264,16 +277,20 @@ def _rise(
     rise = np.where(
         has_height, attributes.roof_height_m, np.where(has_angle, by_angle, np.where(has_levels, by_levels, default))
     )
-    _note(findings, ~flat & has_levels & (has_height | has_angle), LEVELS_UNUSED, attributes.roof_levels)
+    _note(findings, ~flat & has_levels & (has_height | has_angle), LEVELS_UNUSED, attributes.roof_levels, "")
+    low, high = (np.array([getattr(s.pitch, bound) for s in shapes])[shape] for bound in ("low", "high"))
+    built = np.degrees(np.arctan2(rise, np.maximum(run, 1e-9)))
+    odd = (has_height | has_levels) & ~flat & (run > 0) & ((built < low - 0.5) | (built > high + 0.5))
+    _note(findings, odd, SLOPE_UNUSUAL, built, "°")
     differ = (
         has_height & has_angle & ~flat & (np.abs(np.degrees(np.arctan2(rise, run)) - attributes.roof_angle_deg) > 5.0)
     )
-    _note(findings, differ, ANGLE_IGNORED, attributes.roof_angle_deg)
+    _note(findings, differ, ANGLE_IGNORED, attributes.roof_angle_deg, "°")
     return rise, has_height | has_angle | has_levels
 
 
-def _note(findings: list[Finding], where: Bool, code: str, values: Float64) -> None:
+def _note(findings: list[Finding], where: Bool, code: str, values: Float64, unit: str = " m") -> None:
     """Add a finding for the rows of a mask, with the offending value."""
     rows = np.flatnonzero(where)
     if len(rows):
-        findings.append(Finding(rows, code, [f"{v:.6g}" for v in values[rows].tolist()]))
+        findings.append(Finding(rows, code, [f"{v:.6g}{unit}" for v in values[rows].tolist()]))

@@ -19,6 +19,7 @@ SEVERAL = reason("roof_several", "degraded", "Several roof shapes are named; the
 SHAPE_DEFAULT = reason("roof_default", "ok", "No roof shape is known; a flat roof was assumed.")
 _APART = re.compile(r"[;,/|]+")
 _JOINTS = re.compile(r"[\s_:\-]+")
+_CODE = re.compile(r"(\d+)\.0+")
 
 
 def plain(word: str) -> str:
@@ -30,7 +31,9 @@ def plain(word: str) -> str:
     >>> plain(" Half-Hipped")
     'half_hipped'
     """
-    return _JOINTS.sub("_", word.strip().lower()).strip("_")
+    bare = _JOINTS.sub("_", word.strip().lower()).strip("_")
+    code = _CODE.fullmatch(bare)  # a code that passed through a column of floats
+    return code[1] if code else bare
 
 
 def shape_of(word: str) -> tuple[str | None, bool]:
@@ -48,6 +51,11 @@ def shape_of(word: str) -> tuple[str | None, bool]:
     pieces = [plain(piece) for piece in _APART.split(word) if piece.strip()]
     found = [known[piece] for piece in pieces if piece in known]
     return (found[0] if found else None), len(set(found)) > 1 or (bool(found) and len(pieces) > len(found))
+
+
+def _near(word: str) -> str:
+    """Return the known names nearest to a word; codes have none that would mean anything."""
+    return "none near" if word.isdigit() else ", ".join(ROOFS.nearest(word)) or "none near"
 
 
 def _plain_names() -> dict[str, str]:
@@ -93,7 +101,7 @@ def resolve_words(words: Objects) -> tuple[tuple[RoofShape, ...], Int64, Objects
     findings = [Finding(np.flatnonzero(~given), SHAPE_DEFAULT)]
     strange = np.flatnonzero(given & ~known)
     if len(strange):
-        hints = {w: ", ".join(ROOFS.nearest(plain(w))) or "none near" for w in set(words[strange].tolist())}
+        hints = {w: _near(plain(w)) for w in set(words[strange].tolist())}
         details = [f"{words[row]!s:.60} (nearest: {hints[words[row]]})" for row in strange.tolist()]
         findings.append(Finding(strange, UNKNOWN, details))
     if len(several):

@@ -17,6 +17,7 @@ ROOFS.register(
         name="butterfly",
         family="profile",
         text="Two planes that fall inwards to a valley.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 10.0, 1.0, 60.0, "Slope of the roof from the level."),
         section=section,
         run=0.5,

@@ -14,7 +14,8 @@ ROOFS.register(
     RoofShape(
         name="cone",
         family="revolved",
-        text="A cone: planes from the edges of a round outline to its apex.",
+        text="A cone: planes from the edges of a round outline to its apex; over wings, along their middle.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 45.0, 3.0, 85.0, "Slope of the roof from the level."),
         inset=inset,
         apex="middle",

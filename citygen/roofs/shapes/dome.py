@@ -21,7 +21,8 @@ ROOFS.register(
     RoofShape(
         name="dome",
         family="revolved",
-        text="A half ellipse turned about the middle.",
+        text="A half ellipse turned about the middle; over wings, along their middle.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 45.0, 5.0, 80.0, "Slope of the roof from the level."),
         inset=inset,
         segments=SEGMENTS,

@@ -17,6 +17,7 @@ ROOFS.register(
         name="flat",
         family="profile",
         text="A level roof; the walls end at its height.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 0.0, 0.0, 0.0, "Slope of the roof from the level."),
         section=section,
         is_flat=True,

@@ -22,6 +22,7 @@ ROOFS.register(
         name="half-dome",
         family="revolved",
         text="Half a dome against the wall opposite roof:direction (else the longest), as over an apse.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 45.0, 5.0, 80.0, "Slope of the roof from the level."),
         inset=inset,
         segments=SEGMENTS,

@@ -24,7 +24,8 @@ ROOFS.register(
     RoofShape(
         name="onion",
         family="revolved",
-        text="A bellied dome that draws in to a slender tip; it keeps within its outline.",
+        text="A bellied dome that draws in to a slender tip; it keeps within its outline; over wings, along their middle.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 60.0, 10.0, 85.0, "Slope of the roof from the level."),
         inset=inset,
         segments=SEGMENTS,

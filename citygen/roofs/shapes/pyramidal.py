@@ -14,7 +14,7 @@ ROOFS.register(
     RoofShape(
         name="pyramidal",
         family="revolved",
-        text="A plane from every wall to one apex over the middle.",
+        text="A plane from every wall to one apex over the middle; over wings, along their middle.",
         pitch=Param("roof_angle_deg", 40.0, 3.0, 80.0, "Slope of the roof from the level."),
         inset=inset,
         apex="middle",

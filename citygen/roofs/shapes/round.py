@@ -28,6 +28,7 @@ ROOFS.register(
         name="round",
         family="profile",
         text="A half-elliptic barrel along the ridge, and along the wings of an outline.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 30.0, 3.0, 75.0, "Slope of the roof from the level."),
         section=section,
         inset=inset,

@@ -26,6 +26,7 @@ ROOFS.register(
         name="sawtooth",
         family="profile",
         text="A row of slopes that fall towards roof:direction, with upright faces between them.",
+        takes_dormers=False,
         pitch=Param("roof_angle_deg", 25.0, 3.0, 70.0, "Slope of each tooth from the level."),
         section=section,
         run=1.0,
