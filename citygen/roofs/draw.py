@@ -171,7 +171,8 @@ def _by_family(task: RoofTask) -> Iterator[tuple[Int64, str, Family, FamilyTask]
     own = np.array([names.index(s.family) for s in task.shapes])[task.shape]
     may_wing = np.array([s.family in _ONE_RIDGE and s.inset is not None for s in task.shapes])[task.shape]
     is_compact: Bool = np.ones(len(task.rings), dtype=bool)
-    looked = np.flatnonzero(may_wing | np.array([s.family != "profile" for s in task.shapes])[task.shape])
+    asks = np.array([s.family != "profile" and (bool(s.apex) or _has_ends(s)) for s in task.shapes])[task.shape]
+    looked = np.flatnonzero(may_wing | asks)
     if len(looked):
         mine = task.footprints if len(looked) == len(task.rings) else take(task.footprints, looked)
         is_compact[looked] = compact(mine.coords, mine.ring_offsets, mine.polygon_offsets)
