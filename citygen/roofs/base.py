@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
-from citygen.geom.lifted import Lifted
 from citygen.model.rings import Rings
 from citygen.model.rooflines import RoofLines
 from citygen.model.surfaces import RoofSurfaces
 from citygen.params import Param
 from citygen.registry import Registry
+
+if TYPE_CHECKING:  # what draws needs kernels; the catalogue of shapes does not
+    from citygen.geom.lifted import Lifted
+
 
 Section = tuple[Float64, Float64, Float64]
 """``breaks`` (k + 1,) from 0 to 1 across the roof, down-slope last; ``left``, ``right`` (k,) heights 0..1 at each strip's ends."""
@@ -64,7 +68,7 @@ class Planes:
         ``reach(xy, ring_offsets, axis, lines)`` gives the horizontal way over which it rises, metres.
     """
 
-    draw: Callable[[Float64, Int64, Float64, RoofLines | None, float], Lifted | None]
+    draw: "Callable[[Float64, Int64, Float64, RoofLines | None, float], Lifted | None]"
     reach: Callable[[Float64, Int64, Float64, RoofLines | None], float]
 
 

@@ -1,11 +1,14 @@
 """Two gables that cross, with one ridge height."""
 
+from typing import TYPE_CHECKING
+
 from citygen.arraytypes import Float64, Int64
-from citygen.geom.crossing import box_of, crossing_gables, spread
-from citygen.geom.lifted import Lifted
 from citygen.model.rooflines import RoofLines
 from citygen.params import Param
 from citygen.roofs.base import ROOFS, Inset, Planes, RoofShape
+
+if TYPE_CHECKING:
+    from citygen.geom.lifted import Lifted
 
 
 def _draw(
@@ -14,7 +17,9 @@ def _draw(
     axis: Float64,
     lines: RoofLines | None,  # noqa: ARG001  drawn ridges make another shape of it
     shift: float,
-) -> Lifted | None:
+) -> "Lifted | None":
+    from citygen.geom.crossing import crossing_gables
+
     return crossing_gables(xy, ring_offsets, axis, shift)
 
 
@@ -25,6 +30,8 @@ def _reach(
     lines: RoofLines | None,  # noqa: ARG001  as above
 ) -> float:
     """Return the way over which the steeper gable rises: half of the box's narrower side, or what the outline takes of it."""
+    from citygen.geom.crossing import box_of, spread
+
     box = box_of(xy, axis)
     return float(box[2].min()) * spread(xy, ring_offsets, box)
 

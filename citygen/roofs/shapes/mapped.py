@@ -1,25 +1,32 @@
 """The roof that a mapper drew: ridges, edges and apexes; a gable where nothing is drawn."""
 
+from typing import TYPE_CHECKING
+
 from citygen.arraytypes import Float64, Int64
-from citygen.geom.breaklines import mapped_roof
-from citygen.geom.breaklines import reach as mapped_reach
-from citygen.geom.crossing import box_of, one_gable
-from citygen.geom.lifted import Lifted
 from citygen.model.rooflines import RoofLines
 from citygen.params import Param
 from citygen.roofs.base import MAPPED, ROOFS, Planes, RoofShape
 
+if TYPE_CHECKING:
+    from citygen.geom.lifted import Lifted
 
-def _draw(xy: Float64, ring_offsets: Int64, axis: Float64, lines: RoofLines | None, shift: float) -> Lifted | None:
+
+def _draw(xy: Float64, ring_offsets: Int64, axis: Float64, lines: RoofLines | None, shift: float) -> "Lifted | None":
+    from citygen.geom.breaklines import mapped_roof
+    from citygen.geom.crossing import one_gable
+
     if lines is None:
         return one_gable(xy, ring_offsets, axis, shift)
     return mapped_roof(xy, ring_offsets, lines, shift)
 
 
 def _reach(xy: Float64, ring_offsets: Int64, axis: Float64, lines: RoofLines | None) -> float:
+    from citygen.geom.breaklines import reach
+    from citygen.geom.crossing import box_of
+
     if lines is None:
         return float(box_of(xy, axis)[2][0])
-    return mapped_reach(xy, ring_offsets, lines)
+    return reach(xy, ring_offsets, lines)
 
 
 ROOFS.register(
