@@ -164,11 +164,10 @@ def plan_faults(solid: Solid, outline: Polygon) -> set[str]:
         parts = [flat(solid, rings) for rings, k in zip(solid.faces, solid.kinds, strict=True) if k == kind]
         if abs(sum(p.area for p in parts) - outline.area) > slack:
             found.add(f"{name} area differs")
-        grown = shapely.union_all(shapely.buffer(parts, 0)) if len(parts) > 1 else parts[0].buffer(0)
-        if grown.symmetric_difference(outline.buffer(0)).area > hair:
-            found.add(f"{name} does not cover the outline")
         if not shapely.is_valid(parts).all():
             found.add(f"{name} face not simple")
+        elif shapely.union_all(parts).symmetric_difference(outline).area > hair:
+            found.add(f"{name} does not cover the outline")
         elif not _stepped(solid) and not shapely.coverage_is_valid(parts):
             found.add(f"{name} faces overlap or do not meet")
     walls = [rings[0] for rings, kind in zip(solid.faces, solid.kinds, strict=True) if kind == WALL]

@@ -13,12 +13,18 @@ from shapely.geometry import Polygon
 from citygen.geom.profile import pack, sweep
 from citygen.model.rings import from_polygons
 from citygen.roofs.base import ROOFS
+from citygen.roofs.draw import default_variants
 from shapes import plans
 from strategies import holed_polygons
 
 PLANS = plans()
 SHAPES = [name for name in ROOFS.names() if ROOFS[name].family == "profile"]
 RISE = 3.0
+
+
+def variant_of(shape, span):
+    """Return the variant that a shape takes over a span."""
+    return int(shape.variant(np.array([span]))[0] if shape.variant else default_variants((shape,))[0])
 
 
 def swept(polygon: Polygon, degrees: float, section, *, rise: float = RISE, shift: float = 0.0):
@@ -84,7 +90,7 @@ def check(polygon: Polygon, degrees: float, name: str) -> None:
     """Compare a sweep with its twin: areas by strip, volume, tiling, planes."""
     shape = ROOFS[name]
     span = np.ptp(shapely.get_coordinates(polygon) @ [np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
-    section = shape.section(int(shape.variant(np.array([span]))[0]))
+    section = shape.section(variant_of(shape, span))
     surfaces, axis = swept(polygon, degrees, section)
     assert surfaces.ok.tolist() == [True]
     faces = roof_faces(surfaces)
@@ -142,7 +148,7 @@ def test_chains_run_over_the_edges_of_the_outline(shape):
     """Every wall's top runs from over its first footprint vertex to over its second, in plan on the edge."""
     polygon = PLANS["three holes"]
     rings = from_polygons(np.array([polygon], dtype=object))
-    surfaces, _ = swept(polygon, 20.0, ROOFS[shape].section(int(ROOFS[shape].variant(np.array([25.0]))[0])))
+    surfaces, _ = swept(polygon, 20.0, ROOFS[shape].section(variant_of(ROOFS[shape], 25.0)))
     after = np.arange(1, len(rings.coords) + 1)
     after[rings.ring_offsets[1:] - 1] = rings.ring_offsets[:-1]
     for i in range(len(rings.coords)):
