@@ -52,6 +52,13 @@ class Meshes:
         return len(self.solid_row)
 
 
+def no_meshes() -> Meshes:
+    """Return no solids at all."""
+    zero = np.zeros(1, dtype=np.int64)
+    none = np.empty(0, dtype=np.int64)
+    return Meshes(np.empty((0, 3)), none, zero, zero, np.empty(0, np.uint8), zero, zero, none, np.empty((0, 2)))
+
+
 def concatenate(parts: Sequence[Meshes]) -> Meshes:
     """Return all solids of several, in order; at least one part must be given."""
     vertex = np.cumsum([0, *(len(m.vertices) for m in parts)])

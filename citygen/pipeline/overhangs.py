@@ -16,7 +16,7 @@ from citygen.geom.revolve import apexes
 from citygen.geom.rings import polygon_areas
 from citygen.geom.tolerances import MIN_WALL_M, PERTURB_M, SOFFIT_GRIDS_M, TIE_REL
 from citygen.geom.walls import compact
-from citygen.model.meshes import Meshes, concatenate, take
+from citygen.model.meshes import Meshes, concatenate, no_meshes, take
 from citygen.model.rings import Rings
 from citygen.model.rings import take as take_rings
 from citygen.outcome import Finding, reason
@@ -192,10 +192,7 @@ class _Work:
 def _gathered(done: list[tuple[Int64, Meshes]]) -> tuple[Int64, Meshes]:
     """Join the solids of all attempts."""
     if not done:
-        none = np.empty(0, np.int64)
-        zero = np.zeros(1, np.int64)
-        nothing = Meshes(np.empty((0, 3)), none, zero, zero, np.empty(0, np.uint8), zero, zero, none, np.empty((0, 2)))
-        return none, nothing
+        return np.empty(0, np.int64), no_meshes()
     return np.concatenate([index for index, _ in done]), concatenate([meshes for _, meshes in done])
 
 

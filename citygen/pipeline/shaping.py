@@ -8,7 +8,7 @@ from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.buildings.repair import Footprints
 from citygen.geom.rings import polygon_areas
 from citygen.geom.tolerances import PERTURB_M
-from citygen.model.meshes import Meshes, concatenate, take
+from citygen.model.meshes import Meshes, concatenate, no_meshes, take
 from citygen.model.rings import take as take_rings
 from citygen.outcome import Finding, reason
 from citygen.roofs.base import FLAT, ROOFS, RoofShape
@@ -174,7 +174,7 @@ def _attempt(
 def _gather(done: list[tuple[Int64, Meshes]], failed: Int64) -> Meshes:
     """Put solids of all attempts in the order of their polygons; rows with a failed polygon are left out whole."""
     if not done:
-        return _nothing()
+        return no_meshes()
     meshes = done[0][1] if len(done) == 1 else concatenate([m for _, m in done])
     index = np.concatenate([i for i, _ in done])
     order = np.argsort(index, kind="stable")
@@ -182,10 +182,3 @@ def _gather(done: list[tuple[Int64, Meshes]], failed: Int64) -> Meshes:
     if len(keep) == len(meshes) and np.array_equal(keep, np.arange(len(keep))):
         return meshes
     return take(meshes, keep)
-
-
-def _nothing() -> Meshes:
-    """Return no solids."""
-    zero = np.zeros(1, dtype=np.int64)
-    none = np.empty(0, dtype=np.int64)
-    return Meshes(np.empty((0, 3)), none, zero, zero, np.empty(0, np.uint8), zero, zero, none, np.empty((0, 2)))

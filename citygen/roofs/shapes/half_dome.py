@@ -1,20 +1,8 @@
 """Half a dome, as over an apse: its top lies over the wall at its back."""
 
-import numpy as np
-
 from citygen.params import Param
-from citygen.roofs.base import ROOFS, Inset, RoofShape
-
-SEGMENTS = Param("segments", 8.0, 2.0, 64.0, "Planes that a quarter turn is made of.")
-
-
-def inset(variant: int) -> Inset:
-    """Return a quarter ellipse from the wall to the middle."""
-    turn = np.linspace(0.0, np.pi / 2.0, variant + 1)
-    breaks, height = 1.0 - np.cos(turn), np.sin(turn)
-    breaks[-1] = height[-1] = 1.0
-    return Inset(tuple(breaks), tuple(height))
-
+from citygen.roofs.base import ROOFS, RoofShape
+from citygen.roofs.shapes.dome import SEGMENTS, inset
 
 ROOFS.register(
     "half-dome",
