@@ -49,7 +49,7 @@ def roofs_of(rings: Any, name: str) -> Callable[[], Any]:
     along = main_axes(rings.coords, rings.ring_offsets, rings.polygon_offsets)[:, :2]
     axes = np.stack([-along[:, 1], along[:, 0]], axis=1)
     each = np.zeros(len(rings), dtype=np.int64)
-    run, variant, _ = measure(rings, (shape,), each, axes)
+    run, variant, *_ = measure(rings, (shape,), each, axes)
     rise, still = np.tan(np.radians(shape.pitch.default)) * run, np.zeros(len(rings))
     task = RoofTask(rings, (shape,), each, variant, axes, rise, still, still, rings)
     return lambda: draw(task)

@@ -80,7 +80,7 @@ def measure(
     *,
     lines: Objects | None = None,
     segments: int | None = None,
-) -> tuple[Float64, Int64, Bool]:
+) -> tuple[Float64, Int64, Bool, Bool]:
     """
     Measure the horizontal way over which each polygon's roof rises, and choose variants.
 
@@ -107,13 +107,16 @@ def measure(
         Of the shape.
     winged : (p,) bool
         Which roofs follow the outline's walls or wings, so that no direction is asked for.
+    spread : (p,) bool
+        Which roofs with an apex over the middle rise along the outline's wings instead.
     """
     run, variant = np.zeros(len(rings)), default_variants(shapes, segments)[shape]
-    winged = np.zeros(len(rings), dtype=bool)
+    winged, spread = np.zeros(len(rings), dtype=bool), np.zeros(len(rings), dtype=bool)
     still = np.zeros(len(rings))
     task = RoofTask(rings, shapes, shape, variant, axes, still, still, still, rings, lines)
     for index, name, family, part in _by_family(task):
         run[index] = family.reach(part)
+        spread[index] = _spread(part)
         if name == _WINGED:
             winged[index] = ~part.compact | np.array([not _has_ends(s) for s in shapes])[part.shape]
             continue
@@ -123,34 +126,17 @@ def measure(
                 variant[mine] = each.variant(run[mine]).astype(np.int64)
                 run[mine] /= variant[mine]
             run[mine] *= each.run
-    return run, variant, winged
+    return run, variant, winged, spread
 
 
-def spread_apexes(rings: Rings, shapes: tuple[RoofShape, ...], shape: Int64) -> Int64:
-    """
-    Say over which polygons a shape with an apex over the middle rises along the outline's wings instead.
-
-    Parameters
-    ----------
-    rings : Rings
-        p polygons, local plan coordinates.
-    shapes : tuple of RoofShape
-        The distinct shapes.
-    shape : (p,) int64
-        Which of them each polygon takes.
-
-    Returns
-    -------
-    (k,) int64
-        Polygons.
-    """
-    mine: Int64 = np.flatnonzero(np.array([s.apex == "middle" for s in shapes])[shape])
-    if len(mine) == 0:
-        return mine
-    some = take(rings, mine)
-    is_compact = compact(some.coords, some.ring_offsets, some.polygon_offsets)
-    found = apexes(some.coords, some.ring_offsets, some.polygon_offsets, is_compact)
-    spread: Int64 = mine[np.isnan(found[:, 0])]
+def _spread(part: FamilyTask) -> Bool:
+    """Say which polygons' shapes have an apex over the middle that does not suit the outline."""
+    asks: Bool = np.array([s.apex == "middle" for s in part.shapes])[part.shape]
+    if not asks.any():
+        return asks
+    rings = part.rings
+    found = apexes(rings.coords, rings.ring_offsets, rings.polygon_offsets, part.compact)
+    spread: Bool = asks & np.isnan(found[:, 0])
     return spread
 
 

@@ -23,7 +23,7 @@ from citygen.model.attributes import Attributes
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
 from citygen.roofs.base import MAPPED, RoofShape
-from citygen.roofs.draw import measure, spread_apexes
+from citygen.roofs.draw import measure
 from citygen.roofs.words import resolve_words
 
 HEIGHT_CLAMPED = reason(
@@ -152,10 +152,9 @@ def plan_roofs(
     one_way = np.array([s.slopes_one_way for s in shapes])[shape]
     axes = _cross_directions(attributes, rings, polygon_row, north_deg, one_way)
     _compare_orientation(attributes, rings, polygon_row, axes, findings)
-    run, variant, winged = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
+    run, variant, winged, spread = measure(rings, shapes, shape[polygon_row], axes, lines=lines, segments=segments)
     _note_unused(attributes, polygon_row, winged & ~one_way[polygon_row], findings)
-    spread = spread_apexes(rings, shapes, shape[polygon_row])
-    if len(spread):
+    if spread.any():
         findings.append(Finding(np.unique(polygon_row[spread]), APEX_SPREAD))
     widest = np.zeros(len(shape))
     np.maximum.at(widest, polygon_row, run)
