@@ -150,7 +150,7 @@ _NOT_READ = (
     (b"PK\x03\x04", "a ZIP archive: unpack it and give the file in it"),
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"<OGRVRT", "a GDAL virtual dataset, which may point anywhere and is not read: give the file that it names"),
-    (b"<", "XML or HTML, which no source reads yet (GML, KML): convert it to GeoPackage"),
+    (b"<", "XML or HTML of a kind that is not read (KML, GML that is no CityGML): convert it to GeoPackage"),
     (b"II*\x00", "a TIFF raster: give it as --dem"),
     (b"MM\x00*", "a TIFF raster: give it as --dem"),
 )
