@@ -168,7 +168,7 @@ def _judged(batch: _Batch) -> tuple[Bool, Bool]:
     """Say of each surface whether its points are sound, and whether it has an area in plan."""
     n_surfaces = len(batch.surface_kind)
     xy = batch.points[:, :2]
-    unsound = ~np.isfinite(xy).all(axis=1)
+    unsound = ~np.asarray(np.isfinite(xy)).all(axis=1).reshape(-1)
     sound = np.bincount(batch.point_surface[unsound], minlength=n_surfaces) == 0
     if not len(xy):
         return sound, np.zeros(n_surfaces, dtype=bool)
@@ -205,7 +205,7 @@ def _united(batch: _Batch, chosen: Bool) -> Objects:
     number = np.cumsum(ring) - 1
     rings = shapely.linearrings(batch.points[point, :2], indices=number[batch.point_ring[point]])
     surfaces, index = np.unique(batch.ring_surface[ring], return_inverse=True)
-    polygons = shapely.polygons(rings, indices=index)
+    polygons: Objects = np.atleast_1d(np.asarray(shapely.polygons(np.atleast_1d(np.asarray(rings)), indices=index)))
     owners, starts, counts = np.unique(batch.surface_object[surfaces], return_index=True, return_counts=True)
     out[owners[counts == 1]] = polygons[starts[counts == 1]]
     several = np.repeat(counts > 1, counts)

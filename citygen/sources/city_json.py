@@ -136,9 +136,9 @@ def _gathered(kinds: list[int], boundaries: list[Any], lod: float, vertices: Flo
         rings = boundary if isinstance(boundary, list) else []
         surface_rings.append(len(rings))
         for ring in rings:
-            points = ring if isinstance(ring, list) else []
-            ring_sizes.append(len(points))
-            index += points
+            named = ring if isinstance(ring, list) else []
+            ring_sizes.append(len(named))
+            index += named
     at, why = _checked(index, len(vertices))
     points = np.full((len(at), 3), np.nan)
     good = at >= 0

@@ -226,10 +226,7 @@ def _scanned(path: Path) -> _Scan:
     if not seen:
         raise InputError(f'{path}: CityJSON without an object of "CityObjects"; export it again')
     with np.errstate(over="ignore", invalid="ignore"):
-        for each in raw:
-            each *= transform.scale
-            each += transform.translate
-    scan.vertices = np.concatenate([np.zeros((0, 3)), *raw])
+        scan.vertices = np.concatenate([np.zeros((0, 3)), *raw]) * transform.scale + transform.translate
     return scan
 
 
