@@ -6,14 +6,16 @@ as ``gen:NAME``. A length in another unit than metres keeps it (``33 ft``). Of a
 first counts, the others stand beside it (``function_other``). OGC 12-019, sections 10.3.4, 10.12.
 """
 
+import re
 from typing import Any
 from xml.etree.ElementTree import Element
 
 _INTEGERS = frozenset({"storeysAboveGround", "storeysBelowGround"})
 _MEASURES = frozenset({"measuredHeight"})
 _METRES = ("m", "metre", "meter", "metres", "meters")
-_NUMBERS = frozenset({"intAttribute", "doubleAttribute", "measureAttribute"})
+_NUMBERS = frozenset({"doubleAttribute", "measureAttribute"})
 _TEXTS = frozenset({"stringAttribute", "dateAttribute", "uriAttribute"})
+_GENERIC = _NUMBERS | _TEXTS | {"intAttribute", "genericAttributeSet"}
 
 
 def attributes_of(element: Element) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def attributes_of(element: Element) -> dict[str, Any]:
     out: dict[str, Any] = {}
     generic: dict[str, Any] = {}
     for child in element:
-        if child.tag in _NUMBERS or child.tag in _TEXTS or child.tag == "genericAttributeSet":
+        if child.tag in _GENERIC:
             _generic(child, generic, 0)
             continue
         text = (child.text or "").strip()
@@ -58,7 +60,7 @@ def attributes_of(element: Element) -> dict[str, Any]:
 def _value(element: Element, text: str) -> Any:
     """Return a simple property's value."""
     if element.tag in _INTEGERS:
-        return int(text) if text.lstrip("+-").isascii() and text.lstrip("+-").isdigit() and len(text) < 18 else text
+        return _integer(text)
     if element.tag in _MEASURES:
         return _measure(text, element.get("uom", "m"))
     return text
@@ -70,6 +72,11 @@ def _measure(text: str, unit: str) -> Any:
     if word not in _METRES and word:
         return f"{text} {word}"
     return _number(text)
+
+
+def _integer(text: str) -> Any:
+    """Return a whole number, or the text that is none."""
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
 
 
 def _number(text: str) -> Any:
@@ -90,5 +97,6 @@ def _generic(element: Element, out: dict[str, Any], depth: int) -> None:
     value = element.find("value")
     name = element.get("name")
     text = "" if value is None else (value.text or "").strip()
-    if name and text and (element.tag in _NUMBERS or element.tag in _TEXTS):
-        out.setdefault(name, _number(text) if element.tag in _NUMBERS else text)
+    if name and text and element.tag in _GENERIC:
+        read = _integer if element.tag == "intAttribute" else _number if element.tag in _NUMBERS else str
+        out.setdefault(name, read(text))
