@@ -126,6 +126,7 @@ def test_empty_table_and_table_without_known_columns() -> None:
 def test_dtypes_are_those_of_the_model() -> None:
     attributes, _ = read(table_of([{"height": "5"}]))
     wanted = {"height_from": "O", "roof_shape": "O", "roof_orientation": "O", "class_name": "O", "part_hint": "O"}
+    wanted |= {"wall_material": "O", "roof_material": "O", "country": "O"}
     wanted |= {"roof_direction_is_named": "bool", "is_part": "bool", "wall_colour": "int64", "roof_colour": "int64"}
     for field in dataclasses.fields(Attributes):
         assert getattr(attributes, field.name).dtype == np.dtype(wanted.get(field.name, "float64")), field.name
@@ -191,7 +192,8 @@ def test_osm_words() -> None:
         {"height": "12", "roof:shape": " Gabled", "roof:height": "3", "roof:angle": "40°", "roof:direction": "nnw"}
         | {"roof:orientation": "ACROSS", "building": "House", "building:levels": "3", "roof:levels": "1"}
         | {"building:colour": "#fff", "roof:colour": "tan", "min_height": "1.5"}
-        | {"roof:dormers": "4", "roof:chimneys": "0"}
+        | {"roof:dormers": "4", "roof:chimneys": "0", "building:levels:underground": "1", "addr:country": "DE"}
+        | {"building:material": "bricks", "roof:material": "tiles"}
     )
     assert said == {}
     assert found == {
@@ -200,7 +202,8 @@ def test_osm_words() -> None:
         "roof_angle_deg": 40.0, "roof_overhang_m": pytest.approx(math.nan, nan_ok=True),
         "roof_direction_deg": 337.5, "roof_direction_is_named": True,
         "roof_orientation": "across", "dormers": 4.0, "chimneys": 0.0, "class_name": "house", "is_part": False, "part_hint": "",
-        "wall_colour": 0xFFFFFF, "roof_colour": 0xD2B48C,
+        "wall_colour": 0xFFFFFF, "roof_colour": 0xD2B48C, "wall_material": "brick", "roof_material": "roof_tiles",
+        "levels_underground": 1.0, "country": "de",
     }  # fmt: skip
 
 
@@ -208,6 +211,22 @@ def test_a_direction_in_degrees_is_not_named() -> None:
     attributes, _ = read(table_of([{"roof:direction": w} for w in ("370", "-45", "-1e-20", "360", "S")]))
     assert attributes.roof_direction_deg.tolist() == [10.0, 315.0, 0.0, 0.0, 180.0]
     assert attributes.roof_direction_is_named.tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("tags", "wall", "roof", "said"),
+    [
+        ({"building:material": " Bricks", "roof:material": "Tiles"}, "brick", "roof_tiles", set()),
+        ({"building:material": "half-timbered"}, "timber_framing", "", set()),
+        ({"building:material": "papier mache"}, "papier mache", "", {"wall_material='papier mache'"}),
+        ({"building:material": "x", "roof:material": "<b>"}, "x", "<b>", {"wall_material='x'; roof_material='<b>'"}),
+    ],
+)
+def test_materials_are_canonical_or_noted(tags, wall, roof, said) -> None:
+    found, findings = row({"height": "5", **tags})
+    assert (found["wall_material"], found["roof_material"]) == (wall, roof)
+    assert set(findings.values()) == said
+    assert set(findings) == ({"material_unknown"} if said else set())
 
 
 def test_older_synonyms_stand_in_where_the_tag_is_missing_or_unreadable() -> None:

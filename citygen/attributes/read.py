@@ -22,7 +22,9 @@ import pyarrow as pa
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.attributes.classes import storey_heights
+from citygen.attributes.columns import shown
 from citygen.attributes.keys import MIN_BODY_M
+from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed, parse_table
 from citygen.attributes.rule import Evidence, rules_in_order, unknown_heights
@@ -38,6 +40,9 @@ ATTRIBUTE_UNREAD = reason(
 HEIGHT_ZERO = reason("height_zero", "ok", "The source gives a height of zero, which stands for 'not known'.")
 HEIGHT_CONTRADICTION = reason(
     "height_contradiction", "degraded", "Heights or storeys contradict each other; the written order of trust decided."
+)
+MATERIAL_UNKNOWN = reason(
+    "material_unknown", "ok", "The material of walls or roof is none that is known; the usual colours were used."
 )
 UNDERGROUND = reason(
     "underground", "degraded", "The source says that it lies underground; it was built as if it stood on the ground."
@@ -64,7 +69,7 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         One entry a row; a height in every row.
     findings : list of Finding
         At most one a code and row: 'attribute_unread', 'height_zero', 'height_default', 'height_contradiction',
-        'underground'. Details are untrusted text.
+        'underground', 'material_unknown'. Details are untrusted text.
 
     Raises
     ------
@@ -95,6 +100,7 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         min_height_m=underside,
         height_from=height_from,
         levels=parsed.levels,
+        levels_underground=parsed.levels_underground,
         roof_levels=parsed.roof_levels,
         roof_shape=parsed.roof_shape,
         roof_height_m=parsed.roof_height_m,
@@ -110,6 +116,9 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         part_hint=parsed.part_hint,
         wall_colour=parsed.wall_colour,
         roof_colour=parsed.roof_colour,
+        wall_material=parsed.wall_material,
+        roof_material=parsed.roof_material,
+        country=parsed.country,
     )
     zero = parsed.height_is_zero & ~_zero_with_storeys(parsed)
     findings = [
@@ -118,6 +127,7 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         *notes,
         _of_texts(clashes, HEIGHT_CONTRADICTION),
         Finding(np.flatnonzero(parsed.location == "underground"), UNDERGROUND),
+        _of_texts(_strange_materials(parsed), MATERIAL_UNKNOWN),
     ]
     return attributes, [finding for finding in findings if len(finding.rows)]
 
@@ -164,6 +174,18 @@ def _settle(parsed: Parsed, height: Float64, eave: Float64, underside: Float64) 
     thin = (parsed.levels > 1) & (given < parsed.levels * MIN_STOREY_M)
     _note(clashes, thin, "height={} with levels={}", given, parsed.levels)
     return eave, underside, clashes
+
+
+def _strange_materials(parsed: Parsed) -> Objects:
+    """Write the materials that are not known, '' where all are."""
+    texts: Objects = np.full(len(parsed), "", dtype=object)
+    for key, table in (("wall_material", WALL_MATERIALS), ("roof_material", ROOF_MATERIALS)):
+        words = getattr(parsed, key)
+        for word in dict.fromkeys(words.tolist()):
+            if word and word not in table.values():
+                rows, said = words == word, shown(key, word)
+                texts[rows] = np.where(texts[rows] == "", said, texts[rows] + "; " + said)
+    return texts
 
 
 def _zero_with_storeys(parsed: Parsed) -> Bool:

@@ -265,7 +265,13 @@ def _write(
         return None, 0, files
     ids, outcome, attributes = names
     flat = built.numbers["eave_z"] == built.numbers["ridge_z"]
-    paint = colours(ids, attributes.class_name, flat, (attributes.wall_colour, attributes.roof_colour))
+    paint = colours(
+        ids,
+        attributes.class_name,
+        flat,
+        (attributes.wall_colour, attributes.roof_colour),
+        (attributes.wall_material, attributes.roof_material),
+    )
     rows = np.flatnonzero(built.present)
     table = {
         "id": ids[rows],
