@@ -26,11 +26,20 @@ class Column:
         Unit of a length that states none; a key of ``units.METRES``.
     turn_deg : float
         Added to a bearing: 90 where the source gives the ridge instead of the down-slope direction.
+    minus : str
+        A column of the same unit that is subtracted from a length, '' for none: altitudes of roof and ground make a
+        height. Where it is not given, the value counts as unreadable.
     """
 
     name: str
     bare_unit: str = "m"
     turn_deg: float = 0.0
+    minus: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The source's columns that it reads."""
+        return (self.name, self.minus) if self.minus else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +170,6 @@ def columns_needed(available: Iterable[str], dialect: str, column_map: Mapping[s
     ['HAUTEUR', 'building']
     """
     words, checked = DIALECTS[dialect], check_column_map(column_map)
-    wanted = {column.name for key in KEYS for column in source_columns(words, key, checked)} | {words.outline_column}
+    read = {name for key in KEYS for column in source_columns(words, key, checked) for name in column.names}
+    wanted = read | {words.outline_column}
     return [name for name in dict.fromkeys(available) if name in wanted]

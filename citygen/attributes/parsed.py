@@ -123,7 +123,7 @@ def _dialect_rows(table: pa.Table) -> list[tuple[Dialect, Int64]]:
 
 def _sub_table(table: pa.Table, dialect: Dialect, column_map: Mapping[str, str], rows: Int64) -> pa.Table:
     """Return the rows and the columns that one dialect needs."""
-    wanted = {column.name for key in KEYS for column in source_columns(dialect, key, column_map)}
+    wanted = {name for key in KEYS for column in source_columns(dialect, key, column_map) for name in column.names}
     wanted.add(dialect.outline_column)
     return table.select([name for name in dict.fromkeys(table.column_names) if name in wanted]).take(pa.array(rows))
 
@@ -188,7 +188,7 @@ class _Reader:
     def columns(self, key: str) -> list[Column]:
         """Return the columns of a key that the table has, in the order to ask."""
         asked = source_columns(self.dialect, key, self.column_map)
-        return [column for column in asked if column.name in self.names]
+        return [column for column in asked if self.names.issuperset(column.names)]
 
     def coded(self, column: str) -> Words:
         """Return a column as coded words; each is coded once."""
@@ -205,6 +205,8 @@ class _Reader:
             raw = self.table.column(column.name)
             words = None if is_numeric(raw) and key.kind != "colour" else self.coded(column.name)
             found, given = _numbers_in(raw if words is None else words, key, column)
+            if column.minus:
+                found = found - self.lengths(column.minus, key, column)
             given &= np.isnan(values)
             if key.zero_is_unknown:
                 is_zero |= given & (found == 0)
@@ -216,6 +218,11 @@ class _Reader:
             if key.kind == "bearing" and words is not None:
                 is_named |= taken & ~np.isnan(words.numbers(compass_word))
         return _Numbers(values, is_zero & np.isnan(values), is_named)
+
+    def lengths(self, name: str, key: Key, like: Column) -> Float64:
+        """Read a column in the unit of another, NaN where it is not given or unreadable."""
+        raw = self.table.column(name)
+        return _numbers_in(raw if is_numeric(raw) else self.coded(name), key, like)[0]
 
     def words(self, name: str, *, lower: bool = True) -> Objects:
         """Read a word in our vocabulary, '' where not given; the first column with one wins."""
