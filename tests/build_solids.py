@@ -35,6 +35,7 @@ def attributes(n: int, **columns) -> Attributes:
     values |= {
         "height_m": np.full(n, 9.0),
         "min_height_m": np.zeros(n),
+        "height_sigma_m": np.ones(n),
         "height_from": np.full(n, "height", dtype=object),
     }
     out = Attributes(**values)

@@ -21,13 +21,14 @@ import numpy as np
 import pyarrow as pa
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
-from citygen.attributes.classes import storey_heights
 from citygen.attributes.columns import shown
+from citygen.attributes.estimates import Estimates
 from citygen.attributes.keys import MIN_BODY_M
 from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed, parse_table
-from citygen.attributes.rule import Evidence, rules_in_order, unknown_heights
+from citygen.attributes.rule import NO_ESTIMATES, Evidence, rules_in_order, unknown_heights
+from citygen.attributes.storeys import storey_heights
 from citygen.model.attributes import Attributes
 from citygen.outcome import Finding, reason
 
@@ -49,7 +50,9 @@ UNDERGROUND = reason(
 )
 
 
-def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions) -> tuple[Attributes, list[Finding]]:
+def read_attributes(
+    table: pa.Table, area_m2: Float64, options: AttributeOptions, estimates: Estimates = NO_ESTIMATES
+) -> tuple[Attributes, list[Finding]]:
     """
     Turn the raw columns of a tile into canonical attributes.
 
@@ -62,6 +65,8 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         Floor area of each outline, for default heights.
     options : AttributeOptions
         The user's.
+    estimates : Estimates
+        Of the same rows, as the plan of the run found them.
 
     Returns
     -------
@@ -88,17 +93,18 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
     if len(area_m2) != table.num_rows:
         raise ValueError(f"{len(area_m2)} areas for {table.num_rows} rows")
     parsed = parse_table(table, options)
-    storey = storey_heights(parsed.class_name, options.storey_height_m)
+    storey = storey_heights(parsed.class_name, parsed.country, options)
     floors = np.where(np.isnan(parsed.min_level), 0.0, parsed.min_level) * storey
     underside = np.where(np.isnan(parsed.min_height_m), floors, parsed.min_height_m)
-    evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options)
-    height, eave, height_from, notes = _apply_rules(evidence)
+    evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options, estimates)
+    height, eave, sigma, height_from, notes = _apply_rules(evidence)
     eave, underside, clashes = _settle(parsed, height, eave, underside)
     attributes = Attributes(
         height_m=height,
         eave_height_m=eave,
         min_height_m=underside,
         height_from=height_from,
+        height_sigma_m=sigma,
         levels=parsed.levels,
         levels_underground=parsed.levels_underground,
         roof_levels=parsed.roof_levels,
@@ -132,10 +138,10 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
     return attributes, [finding for finding in findings if len(finding.rows)]
 
 
-def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Objects, list[Finding]]:
-    """Run the rules in order: height, eave, which rule decided, and the rules' notes."""
+def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Float64, Objects, list[Finding]]:
+    """Run the rules in order: height, eave, uncertainty, which rule decided, and the rules' notes."""
     n = len(evidence.parsed)
-    height, eave = unknown_heights(n), unknown_heights(n)
+    height, eave, sigma = unknown_heights(n), unknown_heights(n), unknown_heights(n)
     height_from: Objects = np.full(n, "", dtype=object)
     still_open = np.ones(n, dtype=np.bool_)
     notes: list[Finding] = []
@@ -144,6 +150,7 @@ def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Objects, list[Fi
         decided = still_open & ~(np.isnan(decision.height_m) & np.isnan(decision.eave_height_m))
         height[decided] = decision.height_m[decided]
         eave[decided] = decision.eave_height_m[decided]
+        sigma[decided] = decision.sigma_m[decided]
         height_from[decided] = rule.name
         still_open &= ~decided
         if rule.note:
@@ -153,7 +160,7 @@ def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Objects, list[Fi
             )
         if not still_open.any():
             break
-    return height, eave, height_from, notes
+    return height, eave, sigma, height_from, notes
 
 
 def _settle(parsed: Parsed, height: Float64, eave: Float64, underside: Float64) -> tuple[Float64, Float64, Objects]:

@@ -25,7 +25,9 @@ class Attributes:
     min_height_m : (n,) float64
         From the ground datum to the underside; 0 where nothing says otherwise, never NaN, never negative.
     height_from : (n,) object of str
-        The rule that gave the height: 'height', 'eave_height', 'levels', 'default'.
+        The rule that gave the height: 'height', 'eave_height', 'levels', ...
+    height_sigma_m : (n,) float64
+        Its stated uncertainty, one standard deviation; positive, never NaN.
     levels : (n,) float64
         Storeys without the roof's; NaN where not given.
     levels_underground : (n,) float64
@@ -64,6 +66,7 @@ class Attributes:
     eave_height_m: Float64
     min_height_m: Float64
     height_from: Objects
+    height_sigma_m: Float64
     levels: Float64
     levels_underground: Float64
     roof_levels: Float64
