@@ -7,14 +7,19 @@ Contradictions are settled so that a body of positive height always remains, eac
 1. Total or eave height 0: not given (``height_zero``, a note). With storeys and no other height beside it the two
    contradict each other and the storeys count (``height_contradiction``).
 2. Eave above the top: the top counts, the eave is dropped.
-3. Underside (``min_height``, else ``min_level`` x storey height) at or above the known height: the height counts, the
-   building starts at the ground. A guessed height is instead lifted above the underside, without a contradiction.
+3. Underside (``min_height``, else ``min_level`` x storey height) at or above the known height, or ``min_level`` not below
+   ``levels``: the height counts, the building starts at the ground. A guessed height is instead lifted above the
+   underside, without a contradiction.
 4. Eave below the underside, with a top above it: the eave is dropped.
-5. More than one storey, each lower than ``MIN_STOREY_M`` under the given height: the height counts; nobody can stand
-   in such a storey, so one of the two is wrong.
-6. Underground by its own ``location``: built as if it stood on the ground (``underground``).
+5. More than one storey, each lower than ``MIN_STOREY_M`` under the given height (less the roof's, where that is given):
+   the height counts; nobody can stand in such a storey, so one of the two is wrong.
+6. More than one storey, the roof's counted too, each higher than ``MAX_STOREYS`` usual ones of its type: the height counts;
+   feet taken for metres look like that.
+7. Underground by its own ``location``, or with storeys below the ground alone: built as if it stood on the ground
+   (``underground``).
 
-Roof shape, height, angle and levels are handed on as given: what they mean together is for the roof to judge.
+Roof shape, height, angle and levels are handed on as given: what they mean together, and beside the total height, is for
+``roofs.plan`` to judge (its rule 3).
 """
 
 import numpy as np
@@ -28,12 +33,15 @@ from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed, parse_table
 from citygen.attributes.rule import NO_ESTIMATES, Evidence, rules_in_order, unknown_heights
-from citygen.attributes.storeys import storey_heights
+from citygen.attributes.storeys import is_country, storey_heights
 from citygen.model.attributes import Attributes
 from citygen.outcome import Finding, reason
 
 MIN_STOREY_M = 1.5
 """Nobody can stand in a lower storey: height and storeys of such a building contradict each other."""
+
+MAX_STOREYS = 2.5
+"""Usual storeys that one may be as high as: 7.5 m in a house, 17 m in a sports hall; a foot is a third of a metre."""
 
 ATTRIBUTE_UNREAD = reason(
     "attribute_unread", "degraded", "A value could not be read or is not plausible; it counts as not given."
@@ -41,6 +49,9 @@ ATTRIBUTE_UNREAD = reason(
 HEIGHT_ZERO = reason("height_zero", "ok", "The source gives a height of zero, which stands for 'not known'.")
 HEIGHT_CONTRADICTION = reason(
     "height_contradiction", "degraded", "Heights or storeys contradict each other; the written order of trust decided."
+)
+COUNTRY_UNKNOWN = reason(
+    "country_unknown", "ok", "The country is no code of two letters; storeys are taken to be as high as elsewhere."
 )
 MATERIAL_UNKNOWN = reason(
     "material_unknown", "ok", "The material of walls or roof is none that is known; the usual colours were used."
@@ -74,7 +85,8 @@ def read_attributes(
         One entry a row; a height in every row.
     findings : list of Finding
         At most one a code and row: 'attribute_unread', 'height_zero', 'height_default', 'height_contradiction',
-        'underground', 'material_unknown'. Details are untrusted text.
+        'underground', 'material_unknown',
+        'country_unknown', and the notes of the rules. Details are untrusted text.
 
     Raises
     ------
@@ -98,7 +110,7 @@ def read_attributes(
     underside = np.where(np.isnan(parsed.min_height_m), floors, parsed.min_height_m)
     evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options, estimates)
     height, eave, sigma, height_from, notes = _apply_rules(evidence)
-    eave, underside, clashes = _settle(parsed, height, eave, underside)
+    eave, underside, clashes = _settle(evidence, height, eave)
     attributes = Attributes(
         height_m=height,
         eave_height_m=eave,
@@ -132,8 +144,9 @@ def read_attributes(
         Finding(np.flatnonzero(zero), HEIGHT_ZERO),
         *notes,
         _of_texts(clashes, HEIGHT_CONTRADICTION),
-        Finding(np.flatnonzero(parsed.location == "underground"), UNDERGROUND),
+        Finding(np.flatnonzero(_underground(parsed)), UNDERGROUND),
         _of_texts(_strange_materials(parsed), MATERIAL_UNKNOWN),
+        _of_texts(_strange_countries(parsed), COUNTRY_UNKNOWN),
     ]
     return attributes, [finding for finding in findings if len(finding.rows)]
 
@@ -163,8 +176,9 @@ def _apply_rules(evidence: Evidence) -> tuple[Float64, Float64, Float64, Objects
     return height, eave, sigma, height_from, notes
 
 
-def _settle(parsed: Parsed, height: Float64, eave: Float64, underside: Float64) -> tuple[Float64, Float64, Objects]:
+def _settle(evidence: Evidence, height: Float64, eave: Float64) -> tuple[Float64, Float64, Objects]:
     """Settle the contradictions of the module's list: eave, underside, and a text a row ('' where none)."""
+    parsed, underside = evidence.parsed, evidence.underside_m
     clashes: Objects = np.full(len(height), "", dtype=object)
     top = np.where(np.isnan(height), eave, height)
     _note(clashes, _zero_with_storeys(parsed), "height=0 with levels={}", parsed.levels)
@@ -173,14 +187,36 @@ def _settle(parsed: Parsed, height: Float64, eave: Float64, underside: Float64) 
     eave = np.where(too_high, np.nan, eave)
     buried = underside > top - MIN_BODY_M
     _note(clashes, buried, "underside={} not below height={}", underside, top)
-    underside = np.where(buried, 0.0, underside)
+    hollow = ~buried & np.isnan(parsed.min_height_m) & (parsed.min_level > 0) & (parsed.min_level >= parsed.levels)
+    _note(clashes, hollow, "min_level={} not below levels={}", parsed.min_level, parsed.levels)
+    underside = np.where(buried | hollow, 0.0, underside)
     hanging = (eave < underside) & ~np.isnan(height)
     _note(clashes, hanging, "eave_height={} below underside={}", eave, underside)
     eave = np.where(hanging, np.nan, eave)
     given = np.where(np.isnan(parsed.eave_height_m), parsed.height_m, parsed.eave_height_m)
     thin = (parsed.levels > 1) & (given < parsed.levels * MIN_STOREY_M)
     _note(clashes, thin, "height={} with levels={}", given, parsed.levels)
+    body = parsed.height_m - parsed.roof_height_m
+    squeezed = ~thin & (parsed.levels > 1) & (body > 0) & (body < parsed.levels * MIN_STOREY_M)
+    _note(
+        clashes,
+        squeezed,
+        "height={} less roof_height={} with levels={}",
+        parsed.height_m,
+        parsed.roof_height_m,
+        parsed.levels,
+    )
+    storeys = parsed.levels + np.where(parsed.roof_levels > 0, parsed.roof_levels, 0.0)
+    tall = (storeys > 1) & (given > storeys * evidence.storey_m * MAX_STOREYS)
+    _note(clashes, tall, "height={} with levels={}", given, storeys)
     return eave, underside, clashes
+
+
+def _underground(parsed: Parsed) -> Bool:
+    """Say which rows lie below the ground by what their source says."""
+    nothing = np.isnan(parsed.height_m) & np.isnan(parsed.eave_height_m) & ~(parsed.roof_levels > 0)
+    below: Bool = (parsed.levels == 0) & (parsed.levels_underground > 0) & nothing
+    return below | (parsed.location == "underground")
 
 
 def _strange_materials(parsed: Parsed) -> Objects:
@@ -192,6 +228,15 @@ def _strange_materials(parsed: Parsed) -> Objects:
             if word and word not in table.values():
                 rows, said = words == word, shown(key, word)
                 texts[rows] = np.where(texts[rows] == "", said, texts[rows] + "; " + said)
+    return texts
+
+
+def _strange_countries(parsed: Parsed) -> Objects:
+    """Write the countries that are no code, '' where all are."""
+    texts = parsed.country.copy()
+    for word in dict.fromkeys(parsed.country.tolist()):
+        if is_country(word):
+            texts[parsed.country == word] = ""
     return texts
 
 

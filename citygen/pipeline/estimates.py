@@ -64,7 +64,8 @@ def estimates_of(folder: Path, uid: Int64) -> Estimates:
         here = known[at] == uid
 
         def column(name: str) -> Float64:
-            picked: Float64 = np.where(here, batch[name].to_numpy()[at].astype(np.float64), np.nan)
+            wide = batch[name].to_numpy()[at].astype(np.float64)
+            picked: Float64 = np.where(here, np.round(wide, 3), np.nan)
             return picked
 
         rules = dict.fromkeys(name.partition(".")[0] for name in batch.schema.names if "." in name)

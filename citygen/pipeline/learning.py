@@ -24,14 +24,15 @@ from citygen.pipeline.town import Town
 FEWEST_TO_LEARN = 100
 """Measured buildings; fewer make 20 in a fold, whose median error is itself a guess."""
 MARGIN = 0.95
-"""A model is used when its median error is below every simple rule's, and at most this share of that of the rule that would
-decide without it: a gain of half a decimetre in a metre is worth having, less is chance."""
+"""A model is used when its median error is at most this share of that of the rule that would decide without it: storeys x storey
+height where storeys are given, else the neighbours. Half a decimetre in a metre is worth having; less is chance."""
 MOST_TO_LEARN = 20_000
 """Measured buildings that are learned from; more change the error by less than a hundredth and cost minutes."""
 FOLDS = 5
-SMALLEST_BLOCK_M, LARGEST_BLOCK_M = 25.0, 500.0
-"""A house with its garage; what the neighbours' reach is. Between them a block is six times as wide as the rows to estimate are
-farther from a measured building than measured ones are from each other: a square's points lie a sixth of it from its edge."""
+SMALLEST_BLOCK_M, LARGEST_BLOCK_M = 10.0, 500.0
+"""One house, so that every building is left out by itself; what the neighbours' reach is. Between them a block is six times as
+wide as the rows to estimate are farther from a measured building than measured ones are from each other: the points of a square
+lie a sixth of its width from its edge."""
 _CHUNK = 100_000
 _TREES: dict[str, Any] = {
     "loss": "squared_error",
@@ -157,9 +158,8 @@ def _judge(town: Town, sources: Int64, about: tuple[int, float], *, with_storeys
     errors = {name: float(np.nanmedian(np.abs(values - truth))) for name, values in said.items()}
     mae = errors.pop("model")
     spread = 1.4826 * float(np.nanmedian(np.abs(np.log(said["model"]) - np.log(truth))))
-    best = min(errors, key=lambda name: errors[name])
     instead = "levels" if with_storeys else "neighbours"  # the rule that decides where the model does not
-    used = mae <= MARGIN * errors[instead] and mae < errors[best]
+    used = mae <= MARGIN * errors[instead] and mae < errors[instead]
     others = ", ".join(f"{value:.2f} m of {name}" for name, value in errors.items())
     why = f"median error {mae:.2f} m against {others}, in cross-validation by blocks of {block:g} m"
     return Verdict(used, total, mae, errors, spread, why)

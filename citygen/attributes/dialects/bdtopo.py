@@ -28,41 +28,38 @@ def _pairs(names: Mapping[str, str]) -> dict[str, str]:
     return {"": "", **codes, **pairs}
 
 
+def _misread(words: Mapping[str, str]) -> dict[str, str]:
+    """Return words as they come out where UTF-8 was read as Latin-1: shapefiles without a code page."""
+    return {word.encode().decode("latin-1").lower(): ours for word, ours in words.items()}
+
+
 _CLASSES = {
     "indifférencié": "",
     "indifférenciée": "",
-    "indiff\u00c3\u00a9renci\u00c3\u00a9": "",  # UTF-8 that was read as Latin-1: shapefiles without a code page
-    "indiff\u00c3\u00a9renci\u00c3\u00a9e": "",
     "résidentiel": "residential",
-    "r\u00c3\u00a9sidentiel": "residential",
     "annexe": "shed",
     "commercial et services": "commercial",
     "industriel": "industrial",
     "industriel, agricole ou commercial": "industrial",
     "bâtiment industriel": "industrial",
-    "b\u00c3\u00a2timent industriel": "industrial",
     "bâtiment commercial": "commercial",
-    "b\u00c3\u00a2timent commercial": "commercial",
     "bâtiment agricole": "barn",
-    "b\u00c3\u00a2timent agricole": "barn",
     "agricole": "barn",
     "silo": "silo",
     "serre": "greenhouse",
     "religieux": "church",
     "eglise": "church",
     "église": "church",
-    "\u00c3\u2030glise": "church",
     "chapelle": "chapel",
     "sportif": "sports_hall",
     "bâtiment sportif": "sports_hall",
-    "b\u00c3\u00a2timent sportif": "sports_hall",
+    "bâtiment religieux divers": "religious",
     "tribune": "grandstand",
     "mairie": "civic",
     "préfecture": "government",
     "sous-préfecture": "government",
     "gare": "train_station",
     "château": "civic",
-    "ch\u00c3\u00a2teau": "civic",
     "tour, donjon": "tower",
     "tour, donjon, moulin": "tower",
     "moulin à vent": "tower",
@@ -84,7 +81,7 @@ DIALECTS.register(
             "roof_material": _spelt("materiaux_de_la_toiture", "mat_toits", "materiaux1"),
         },
         words={
-            "class": _CLASSES | {"0": "", "1": "shed", "false": "", "true": "shed"},
+            "class": _misread(_CLASSES) | _CLASSES | {"0": "", "1": "shed", "false": "", "true": "shed"},
             "wall_material": _pairs(_WALLS),
             "roof_material": _pairs(_ROOFS),
         },
