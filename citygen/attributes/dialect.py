@@ -60,6 +60,10 @@ class Dialect:
         other word.
     signature : frozenset of str
         Columns by which the dialect is recognised.
+    marks : frozenset of str
+        Further such columns, which are not read.
+    fewest : int
+        How many of both a source must have.
     outline_column : str
         A row with a value other than 'no' here is an outline, even if it is marked as a part too; '' for none.
     """
@@ -69,6 +73,8 @@ class Dialect:
     columns: Mapping[str, tuple[Column, ...]]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     signature: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    fewest: int = 1
     outline_column: str = ""
 
     def __post_init__(self) -> None:
@@ -77,8 +83,9 @@ class Dialect:
             raise ValueError(f"dialect {self.name!r} names unknown keys {sorted(unknown)}")
 
     def recognise(self, columns: Iterable[str]) -> int:
-        """Return how many of a source's columns belong to this dialect alone; 0 when none."""
-        return len(self.signature.intersection(columns))
+        """Return how many of a source's columns belong to this dialect alone; 0 when there are too few."""
+        found = len((self.signature | self.marks).intersection(columns))
+        return found if found >= self.fewest else 0
 
 
 DIALECTS: Registry[Dialect] = Registry("dialect", room="citygen.attributes.dialects", group="citygen.dialects")
@@ -128,9 +135,11 @@ def source_columns(dialect: Dialect, key: str, column_map: Mapping[str, str]) ->
     Returns
     -------
     tuple of Column
-        Each column once, in the order to ask.
+        Each column once, in the order to ask. What the user maps to another key is not read for this one, unless by its
+        canonical name.
     """
-    own = dialect.columns.get(key, ())
+    mapped = {name for other, name in column_map.items() if other != key}
+    own = tuple(column for column in dialect.columns.get(key, ()) if column.name not in mapped)
     asked = list(own) if key in _NEVER_FOREIGN else [*own, Column(key)]
     if key in column_map:
         name = column_map[key]

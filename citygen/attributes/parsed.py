@@ -16,6 +16,7 @@ from citygen.arraytypes import AnyArray, Bool, Float64, Int64, Objects
 from citygen.attributes.columns import Words, is_numeric, numbers_of, shown, words_of
 from citygen.attributes.dialect import DIALECTS, PLAIN, Column, Dialect, recognise_dialect, source_columns
 from citygen.attributes.keys import KEYS, Key
+from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS, canonical_materials
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.units import METRES, PARSERS, compass_word
 from citygen.model.attributes import NO_COLOUR
@@ -44,6 +45,7 @@ class Parsed:
     min_height_m: Float64
     levels: Float64
     min_level: Float64
+    levels_underground: Float64
     roof_levels: Float64
     roof_height_m: Float64
     roof_angle_deg: Float64
@@ -60,6 +62,9 @@ class Parsed:
     is_part: Bool
     wall_colour: Int64
     roof_colour: Int64
+    wall_material: Objects
+    roof_material: Objects
+    country: Objects
     height_is_zero: Bool
     unread: Objects
 
@@ -135,6 +140,7 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         min_height_m=reader.numbers("min_height").values,
         levels=reader.numbers("levels").values,
         min_level=reader.numbers("min_level").values,
+        levels_underground=reader.numbers("levels_underground").values,
         roof_levels=reader.numbers("roof_levels").values,
         roof_height_m=reader.numbers("roof_height").values,
         roof_angle_deg=reader.numbers("roof_angle").values,
@@ -151,6 +157,9 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         is_part=reader.parts(),
         wall_colour=reader.colours("wall_colour"),
         roof_colour=reader.colours("roof_colour"),
+        wall_material=canonical_materials(reader.words("wall_material"), WALL_MATERIALS),
+        roof_material=canonical_materials(reader.words("roof_material"), ROOF_MATERIALS),
+        country=reader.words("country"),
         height_is_zero=height.is_zero | eave.is_zero,
         unread=reader.unread,
     )

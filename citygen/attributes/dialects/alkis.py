@@ -9,22 +9,7 @@ columns of its own for the same codes (GeoInfoDok 6.0, ``AX_Gebaeude``: ``gebaeu
 from citygen.attributes.codelists import FUNCTION_ADV, FUNCTION_ADV_BARE, ROOF_ADV
 from citygen.attributes.dialect import DIALECTS, Column, Dialect
 
-_OF_MODELS = frozenset(
-    {
-        "DatenquelleDachhoehe",
-        "DatenquelleBodenhoehe",
-        "DatenquelleLage",
-        "Gemeindeschluessel",
-        "Geometrietyp2DReferenz",
-        "Grundrissaktualitaet",
-        "HoeheDach",
-        "HoeheGrund",
-        "NiedrigsteTraufeDesGebaeudes",
-        "Methode",
-        "Qualitaet",
-    }
-)
-_OF_TABLES = frozenset(
+_TABLE_COLUMNS = frozenset(
     {
         "gebaeudefunktion",
         "dachform",
@@ -34,6 +19,16 @@ _OF_TABLES = frozenset(
         "gfk",
         "gebaeudefkt",
         "aog",
+    }
+)
+_MODEL_MARKS = frozenset(
+    {
+        "DatenquelleDachhoehe",
+        "DatenquelleBodenhoehe",
+        "DatenquelleLage",
+        "Gemeindeschluessel",
+        "Geometrietyp2DReferenz",
+        "Grundrissaktualitaet",
     }
 )
 
@@ -59,12 +54,14 @@ DIALECTS.register(
                 Column("anzahlderoberirdischengeschosse"),
                 Column("aog"),
             ),
+            "levels_underground": (Column("storeysBelowGround"), Column("anzahlDerUnterirdischenGeschosse")),
             "roof_shape": (Column("roofType"), Column("dachform")),
             "class": (Column("function"), Column("gebaeudefunktion"), Column("gfk"), Column("gebaeudefkt")),
             "part": (Column("part"),),
             "part_of": (Column("parent"),),
         },
         words={"roof_shape": ROOF_ADV, "class": {**FUNCTION_ADV_BARE, **FUNCTION_ADV}},
-        signature=_OF_MODELS | _OF_TABLES,
+        signature=_TABLE_COLUMNS | {"HoeheDach", "NiedrigsteTraufeDesGebaeudes"},
+        marks=_MODEL_MARKS | {"HoeheGrund"},
     ),
 )

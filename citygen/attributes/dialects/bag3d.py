@@ -57,17 +57,15 @@ DIALECTS.register(
         signature=frozenset(
             {
                 "b3_h_dak_max",
-                "b3_h_maaiveld",
                 "b3_h_max",
                 "b3_dak_type",
                 "b3_bouwlagen",
                 "h_dak_max",
-                "h_maaiveld",
                 "dak_type",
                 "ondergronds_type",
-                "oorspronkelijkbouwjaar",
                 "gebruiksdoel",
             }
         ),
+        marks=frozenset({"b3_h_maaiveld", "h_maaiveld", "oorspronkelijkbouwjaar"}),
     ),
 )

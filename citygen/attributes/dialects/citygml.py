@@ -28,6 +28,7 @@ DIALECTS.register(
                 Column("model_eave_z", minus="model_ground_z"),
             ),
             "levels": (Column("storeysAboveGround"),),
+            "levels_underground": (Column("storeysBelowGround"),),
             "roof_shape": (Column("roofType"),),
             "class": (Column("function"), Column("usage")),
             "part": (Column("part"),),
@@ -40,12 +41,11 @@ DIALECTS.register(
                 "measuredHeight",
                 "storeysAboveGround",
                 "storeysBelowGround",
-                "storeyHeightsAboveGround",
                 "RelativeRidgeHeight",
                 "RelativeEavesHeight",
-                "model_ground_z",
                 "model_ridge_z",
             }
         ),
+        marks=frozenset({"storeyHeightsAboveGround", "storeyHeightsBelowGround", "model_ground_z"}),
     ),
 )
