@@ -13,7 +13,23 @@ from citygen.roofs.base import ROOFS
 from citygen.roofs.words import SHAPE_DEFAULT, UNKNOWN, VAGUE, resolve_words, shape_of
 
 OGC_CODES = [str(code) for code in range(1000, 1140, 10)]
-ADV_CODES = "1000 2100 2200 3100 3200 3300 3400 3500 3600 3700 3800 3900 4000 5000 9999".split()
+ADV_CODES = [
+    "1000",
+    "2100",
+    "2200",
+    "3100",
+    "3200",
+    "3300",
+    "3400",
+    "3500",
+    "3600",
+    "3700",
+    "3800",
+    "3900",
+    "4000",
+    "5000",
+    "9999",
+]
 NO_ONE_SHAPE = {"1130": "combination (1130)", "5000": "mixed (5000)", "9999": "other (9999)"}
 
 
@@ -101,13 +117,15 @@ def test_altitudes_make_heights() -> None:
 
 def test_the_dialects_are_told_apart() -> None:
     assert recognise_dialect(["id", "roofType", "ridge_rel"]) == "citygml"
-    assert (
-        recognise_dialect(
-            ["roofType", "measuredHeight", "function", "DatenquelleDachhoehe"]
-            + ["DatenquelleLage", "Gemeindeschluessel"]
-        )
-        == "alkis"
-    )
+    cadastre = [
+        "roofType",
+        "measuredHeight",
+        "function",
+        "DatenquelleDachhoehe",
+        "DatenquelleLage",
+        "Gemeindeschluessel",
+    ]
+    assert recognise_dialect(cadastre) == "alkis"
     assert recognise_dialect(["gebaeudefunktion", "name"]) == "alkis"
     assert recognise_dialect(["identificatie", "dak_type", "h_dak_max", "model_ground_z", "model_ridge_z"]) == "bag3d"
     assert recognise_dialect(["object_type", "parent", "model_ground_z", "model_ridge_z"]) == "citygml"

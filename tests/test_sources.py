@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
-from city_models import city_gml, city_json, city_json_seq, city_objects, gml_buildings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from city_models import city_gml, city_json, city_json_seq, city_objects, gml_buildings
 from citygen.errors import InputError, MissingCRSError
 from citygen.sources import json_stream
 from citygen.sources.aoi import read_aoi

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import shapely
-from city_models import NAMESPACES, bounded, box_surfaces, building, city_gml, gml_box, level, members, polygon, square
 
+from city_models import NAMESPACES, bounded, box_surfaces, building, city_gml, gml_box, level, members, polygon, square
 from citygen.errors import InputError, MissingCRSError
 from citygen.sources.base import SOURCES, SourceOptions, open_source
 from citygen.sources.city_crs import horizontal_code, settle_crs
@@ -122,14 +122,19 @@ def test_references_into_the_building_are_followed_and_no_others(tmp_path: Path)
         assert target in row["problem"]
 
 
-def test_circles_of_references_end(tmp_path: Path) -> None:
-    ring = '<gml:CompositeSurface gml:id="c">' + href("#c") + href("#c") + "</gml:CompositeSurface>"
-    row = one(
-        tmp_path,
-        f"<bldg:lod2MultiSurface><gml:MultiSurface><gml:surfaceMember>{ring}</gml:surfaceMember>"
-        "</gml:MultiSurface></bldg:lod2MultiSurface>",
-    )
-    assert row["geometry"] is None
+def test_references_in_circles_chains_and_multiples_end(tmp_path: Path) -> None:
+    def composite(name: str, inner: str) -> str:
+        return f'<gml:surfaceMember><gml:CompositeSurface gml:id="{name}">{inner}</gml:CompositeSurface></gml:surfaceMember>'
+
+    def wrapped(inner: str) -> str:
+        return f"<bldg:lod2MultiSurface><gml:MultiSurface>{inner}</gml:MultiSurface></bldg:lod2MultiSurface>"
+
+    assert one(tmp_path, wrapped(composite("c", href("#c") * 2)))["geometry"] is None
+    floor = f"<gml:surfaceMember>{polygon([level(square(X, Y), 0.0)])}</gml:surfaceMember>"
+    bomb = "".join(composite(f"c{k}", href(f"#c{k + 1}") * 10) for k in range(40)) + composite("c40", floor)
+    assert footprint(one(tmp_path, wrapped(bomb))).area == 100.0
+    chain = "".join(composite(f"c{k}", href(f"#c{k + 1}")) for k in range(3000)) + composite("c3000", floor)
+    assert footprint(one(tmp_path, wrapped(chain))).area == 100.0
 
 
 WAYS = {
@@ -215,7 +220,8 @@ def test_outlines_of_lod_0_and_higher_levels(tmp_path: Path) -> None:
 
 def test_parts_and_what_they_inherit(tmp_path: Path) -> None:
     def part(name: str, x: float, inner: str = "") -> str:
-        return f"<bldg:consistsOfBuildingPart>{building(name, inner + gml_box(square(x, Y), 0.0, 5.0), 'BuildingPart')}</bldg:consistsOfBuildingPart>"
+        own = building(name, inner + gml_box(square(x, Y), 0.0, 5.0), "BuildingPart")
+        return f"<bldg:consistsOfBuildingPart>{own}</bldg:consistsOfBuildingPart>"
 
     height = '<bldg:measuredHeight uom="m">9</bldg:measuredHeight>'
     function = "<bldg:function>1000</bldg:function>"
@@ -376,7 +382,7 @@ DOCTYPES = {
     "external DTD": '<!DOCTYPE CityModel SYSTEM "http://127.0.0.1:{port}/x.dtd">',
     "entity bomb": "<!DOCTYPE x ["
     + '<!ENTITY e0 "aaaaaaaaaa">'
-    + "".join(f'<!ENTITY e{k} "{"&e%d;" % (k - 1) * 10}">' for k in range(1, 12))
+    + "".join(f'<!ENTITY e{k} "{f"&e{k - 1};" * 10}">' for k in range(1, 12))
     + "]>",
     "attribute defaults": '<!DOCTYPE x [<!ATTLIST CityModel a CDATA "b">]>',
 }
@@ -442,8 +448,11 @@ def test_other_xml_is_told_from_it(tmp_path: Path, text: str) -> None:
 
 
 def test_other_objects_are_passed_over(tmp_path: Path) -> None:
-    land = f"<LandUse xmlns='http://www.opengis.net/citygml/landuse/2.0'><lod1MultiSurface>{members([polygon([level(square(X, Y), 0)])])}</lod1MultiSurface></LandUse>"
-    installation = f"<bldg:outerBuildingInstallation>{building('i', gml_box(square(X, Y, 50), 0, 5), 'BuildingInstallation')}</bldg:outerBuildingInstallation>"
+    face = members([polygon([level(square(X, Y), 0)])])
+    space = "http://www.opengis.net/citygml/landuse/2.0"
+    land = f"<LandUse xmlns='{space}'><lod1MultiSurface>{face}</lod1MultiSurface></LandUse>"
+    stairs = building("i", gml_box(square(X, Y, 50), 0, 5), "BuildingInstallation")
+    installation = f"<bldg:outerBuildingInstallation>{stairs}</bldg:outerBuildingInstallation>"
     room = f"<bldg:interiorRoom>{building('r', gml_box(square(X, Y, 50), 0, 5), 'Room')}</bldg:interiorRoom>"
     text = city_gml([land, building("a", installation + room + gml_box(square(X, Y), 0.0, 5.0))], crs=CRS)
     table = read(write(tmp_path / "a.gml", text))

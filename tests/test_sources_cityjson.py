@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from city_models import Vertices, box_surfaces, city_json, city_json_seq, geometry, level, square
 
+from city_models import Vertices, box_surfaces, city_json, city_json_seq, geometry, level, square
 from citygen.errors import InputError, MissingCRSError
 from citygen.sources.base import SOURCES, Source, SourceOptions, open_source
 from citygen.sources.city_footprints import FOOTPRINT, GROUND, OTHER, ROOF, ROOF_EDGE, Surfaces, plans

@@ -6,6 +6,7 @@ and ``city_footprints``. One building with its parts is held at a time. GDAL's G
 beside the input. The order of axes is that of the reference system's spelling (``city_crs``).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from citygen.errors import InputError
 from citygen.sources.base import SOURCES, Source, SourceFormat, SourceOptions
-from citygen.sources.city_footprints import FOOTPRINT, GROUND, OTHER, ROOF, ROOF_EDGE
+from citygen.sources.city_footprints import FOOTPRINT, GROUND, OTHER, ROOF, ROOF_EDGE, Surfaces
 from citygen.sources.city_lods import Geometry, surfaces_that_count
 from citygen.sources.city_rows import CityObject, FileSays, inherited, open_city_model
 from citygen.sources.gml_attributes import attributes_of
@@ -80,18 +81,18 @@ def _rows(building: Element, trees: Trees) -> list[CityObject]:
             made = _without_surfaces(element, trees)
         surfaces.append((made, trees.crs))
     shown = [bool(each.kinds) or bool(each.fault) for each, _ in surfaces]
-    below = [_has_below(family, shown, k) for k in range(len(family))]
+    covered = {above for k, is_shown in enumerate(shown) if is_shown for above in _above(family, k)}
+    siblings = Counter(above for (_, above), is_shown in zip(family, shown, strict=True) if is_shown)
     attributes: list[Mapping[str, Any]] = []
     out = []
     for k, (element, above) in enumerate(family):
         own = attributes_of(element)
         if above is not None:
-            siblings = sum(shown[j] for j, (_, other) in enumerate(family) if other == above)
-            own = inherited(own, attributes[above], only_part=shown[k] and siblings <= 1)
+            own = inherited(own, attributes[above], only_part=shown[k] and siblings[above] <= 1)
         attributes.append(own)
-        if shown[k] or not below[k]:
+        if shown[k] or k not in covered:
             parent = None if above is None else family[above][0].get("id")
-            is_part = above is not None and any(shown[j] for j in _above(family, k))
+            is_part = any(shown[j] for j in _above(family, k))
             out.append(CityObject(element.get("id"), element.tag, own, surfaces[k][0], parent, is_part, surfaces[k][1]))
     return out
 
@@ -115,11 +116,6 @@ def _above(family: list[tuple[Element, int | None]], k: int) -> Iterator[int]:
     while at is not None:
         yield at
         at = family[at][1]
-
-
-def _has_below(family: list[tuple[Element, int | None]], shown: list[bool], k: int) -> bool:
-    """Say whether a part of an object, or a part of a part, has surfaces."""
-    return any(shown[j] and k in _above(family, j) for j in range(k + 1, len(family)))
 
 
 def _geometries(element: Element, trees: Trees) -> list[Geometry[Face]]:
@@ -146,10 +142,8 @@ def _geometries(element: Element, trees: Trees) -> list[Geometry[Face]]:
     return out
 
 
-def _without_surfaces(element: Element, trees: Trees) -> Any:
+def _without_surfaces(element: Element, trees: Trees) -> Surfaces:
     """Return no surfaces, and why where a reference that is not followed leads to some, or a template stands for them."""
-    from citygen.sources.city_footprints import Surfaces
-
     if trees.dangling:
         return Surfaces(
             fault=f"its surfaces are elsewhere ({trees.dangling[:80]}): references out of it are not followed"

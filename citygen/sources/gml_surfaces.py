@@ -6,7 +6,6 @@ they stand, directly or by a reference (``xlink:href="#id"``) into the same buil
 Points that cannot be read are NaN, with a text that says why; nothing raises.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -17,7 +16,6 @@ from citygen.sources.city_footprints import Surfaces
 
 _FACES = frozenset({"Polygon", "Triangle", "Rectangle", "PolygonPatch"})
 _RING_PARENTS = ("exterior", "interior", "outerBoundaryIs", "innerBoundaryIs")
-_DEEPEST = 200
 
 
 @dataclass(slots=True)
@@ -35,12 +33,15 @@ class Trees:
         First reference system that a geometry names.
     dangling : str
         First reference that leads out of the building, '' for none.
+    steps : int
+        Elements that may still be looked at: references can multiply a small file.
     """
 
     by_id: dict[str, Element]
     dimension: int = 3
     crs: str | None = None
     dangling: str = ""
+    steps: int = 20_000_000
 
 
 @dataclass(slots=True)
@@ -75,34 +76,36 @@ def faces(root: Element, trees: Trees) -> list[Face]:
     Returns
     -------
     list of Face
-        A polygon that is referred to twice stands twice.
+        What is referred to twice stands once.
     """
-    return list(_walk(root, trees, trees.dimension, 0))
-
-
-def _walk(element: Element, trees: Trees, dimension: int, depth: int) -> Iterator[Face]:
-    """Go down to the polygons; a circle of references ends where it is too deep."""
-    said = element.get("srsDimension")
-    if said is not None:
-        dimension = 2 if said.strip() == "2" else 3
-    crs = element.get("srsName")
-    if crs is not None and trees.crs is None:
-        trees.crs = crs
-    if element.tag in _FACES:
-        yield Face(element, dimension)
-        return
-    href = element.get("href")
-    if href is not None:
-        target = trees.by_id.get(href[1:]) if href.startswith("#") else None
-        if target is None or depth > _DEEPEST:
-            trees.dangling = trees.dangling or href
-        else:
-            yield from _walk(target, trees, dimension, depth + 1)
-        return
-    if depth > _DEEPEST:
-        return
-    for child in element:
-        yield from _walk(child, trees, dimension, depth + 1)
+    out: list[Face] = []
+    followed: set[str] = set()
+    stack = [(root, trees.dimension)]
+    while stack:
+        element, dimension = stack.pop()
+        trees.steps -= 1
+        if trees.steps < 0:
+            trees.dangling = trees.dangling or "more than can be followed"
+            return out
+        said = element.get("srsDimension")
+        if said is not None:
+            dimension = 2 if said.strip() == "2" else 3
+        crs = element.get("srsName")
+        if crs is not None and trees.crs is None:
+            trees.crs = crs
+        href = element.get("href")
+        if element.tag in _FACES:
+            out.append(Face(element, dimension))
+        elif href is None:
+            stack += [(child, dimension) for child in reversed(element)]
+        elif href not in followed:
+            followed.add(href)  # each once, so that circles end and small files stay small
+            target = trees.by_id.get(href[1:]) if href.startswith("#") else None
+            if target is None:
+                trees.dangling = trees.dangling or href
+            else:
+                stack.append((target, dimension))
+    return out
 
 
 def gather(kinds: list[int], polygons: list[Face], lod: float) -> Surfaces:
