@@ -36,8 +36,8 @@ lie a sixth of its width from its edge."""
 _CHUNK = 100_000
 _TREES: dict[str, Any] = {
     "loss": "squared_error",
-    "learning_rate": 0.05,
-    "max_iter": 150,
+    "learning_rate": 0.08,
+    "max_iter": 100,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 20,
     "l2_regularization": 1.0,
