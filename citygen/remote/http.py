@@ -177,7 +177,7 @@ def _tried(
             error.close()
             reason = f"the server answers {error.code} {error.reason}"
             if error.code == 404:
-                raise NotThereError(f"{url}: {reason}") from error
+                raise NotThereError(f"{url}: {reason}; check the URL") from error
             if error.code not in _AGAIN:
                 raise RemoteError(f"{url}: {reason}{_REMEDY}") from error
         except (OSError, HTTPException, _CutError) as error:  # URLError is an OSError; timeouts and resets are too
@@ -188,7 +188,8 @@ def _tried(
 
 
 _REMEDY = (
-    "; check the connection (or proxy), name a mirror (--overture-url, --copernicus-url), or give files of your own"
+    "; check the connection (or proxy), name a mirror (--overture-url, --copernicus-url), or give files of your own "
+    "(--buildings FILE --dem FILE)"
 )
 
 

@@ -189,7 +189,7 @@ def _table(footer: Footer, group: int, boxes: Sequence[Bounds], access: Access) 
     item = footer.object
     pieces = get_spans(item.url, spans, access)
     try:
-        file = pq.ParquetFile(SparseFile(item.url, item.size, pieces, access), metadata=footer.meta)
+        file = pq.ParquetFile(SparseFile(item.url, item.size, pieces, access), metadata=footer.meta, pre_buffer=False)
         table = file.read_row_group(group, columns=[name for name in wanted if name], use_threads=False)
     except RemoteError:
         raise

@@ -69,11 +69,11 @@ def open_overture(spec: str, options: SourceOptions, area: Bounds | None) -> Sou
         raise ConfigError(f"--buildings {spec}: {release!r} is no release; {_known(base, access)}")
     stem = access.folder / "overture" / safe_name(release) / key_of(base, area)
     path, note = stem.with_suffix(".parquet"), stem.with_suffix(".json")
-    kept = read_note(note)
-    if kept is None or not path.is_file():
+    kept = (read_note(note) or {}).get("datasets")
+    if not isinstance(kept, dict) or not path.is_file():
         objects = _objects(base, release, boxes_of(area), access)
-        kept = {"datasets": extract(objects, boxes_of(area), path, access), "release": release, "url": base}
-        write_note(note, kept)
+        kept = extract(objects, boxes_of(area), path, access)
+        write_note(note, {"datasets": kept, "release": release, "url": base, "area": area})
     log.info("Overture %s: %s", release, path)
     origin = OpenData(
         name="Overture Maps buildings",
@@ -81,7 +81,7 @@ def open_overture(spec: str, options: SourceOptions, area: Bounds | None) -> Sou
         url=f"{base}/release/{release}/theme=buildings/",
         licence=_LICENCE,
         attribution=_ATTRIBUTION,
-        datasets=tuple(sorted(kept["datasets"].items(), key=lambda item: (-item[1], item[0]))),
+        datasets=tuple(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
     )
     source = open_file(path, dataclasses.replace(options, crs=None, layer=None, id_column=options.id_column or "id"))
     return named(source, "overture", origin)
@@ -96,13 +96,13 @@ def releases(base: str, access: Access) -> list[str]:
 def _latest(base: str, access: Access) -> str:
     """Return the newest release; asked for once a day, and taken from the cache when the bucket does not answer."""
     note = access.folder / "overture" / f"latest-{key_of(base)}.json"
-    kept = read_note(note)
-    if kept is not None and 0 <= time.time() - kept["asked"] < _DAY_S:
+    kept = read_note(note) or {}
+    if "release" in kept and 0 <= time.time() - kept.get("asked", 0.0) < _DAY_S:
         return str(kept["release"])
     try:
         found = releases(base, access)
     except RemoteError as error:
-        if kept is None:
+        if "release" not in kept:
             raise
         log.warning("%s; the latest release that the cache knows is taken: %s", error, kept["release"])
         return str(kept["release"])
@@ -123,8 +123,8 @@ def _objects(base: str, release: str, boxes: Sequence[Bounds], access: Access) -
     if access.overture_stac:
         try:
             listed = _catalogued(base, release, boxes, access)
-        except (RemoteError, KeyError, pa.ArrowException, OSError) as error:
-            log.warning("%s; every file of Overture %s is looked at instead", error, release)
+        except (RemoteError, KeyError, TypeError, pa.ArrowException, OSError) as error:
+            log.info("%s; every file of Overture %s is looked at instead", error, release)  # slower, the same rows
         else:
             if listed:
                 return listed

@@ -42,11 +42,11 @@ def open_url(spec: str, options: SourceOptions, area: Bounds | None) -> Source:
     except NotThereError:
         raise
     except RemoteError as error:
-        kept = read_note(note)
-        if kept is None or not Path(kept["path"]).is_file():
+        kept = (read_note(note) or {}).get("path", "")
+        if not kept or not Path(kept).is_file():
             raise
-        log.warning("%s; the copy in the cache is used: %s", error, kept["path"])
-        return _opened(Path(kept["path"]), spec, options)
+        log.warning("%s; the copy in the cache is used: %s", error, kept)
+        return _opened(Path(kept), spec, options)
     parquet = all(item.key.lower().endswith(".parquet") for item in objects)
     boxes = None if area is None else boxes_of(area)
     version = [(item.url, item.size, item.etag) for item in objects]

@@ -70,8 +70,7 @@ def fetch_copernicus(spec: str, boxes: Sequence[Box], access: Access) -> Fetched
         notes.append(
             f"It has no tile {', '.join(missing)} (open sea, or land that is not public): the ground there is 0."
         )
-    for note in notes:
-        log.warning("%s", note)
+    log.warning("%s", " ".join(notes))
     licence = "Copernicus DEM licence (free of charge, with attribution)"
     origin = OpenData("Copernicus DEM GLO-30", "", base, licence, _ATTRIBUTION, datum="EGM2008", notes=tuple(notes))
     return Fetched((*tiles, *sheets), origin)

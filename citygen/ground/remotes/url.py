@@ -24,11 +24,11 @@ def fetch_url(spec: str, _: Sequence[Box], access: Access) -> Fetched:
     except NotThereError:
         raise
     except RemoteError as error:
-        kept = read_note(note)
-        if kept is None or not Path(kept["path"]).is_file():
+        kept = (read_note(note) or {}).get("path", "")
+        if not kept or not Path(kept).is_file():
             raise
-        log.warning("%s; the copy in the cache is used: %s", error, kept["path"])
-        return Fetched((Path(kept["path"]),), origin)
+        log.warning("%s; the copy in the cache is used: %s", error, kept)
+        return Fetched((Path(kept),), origin)
     name = safe_name(PurePosixPath(unquote(urlsplit(url).path)).name) or "dem.tif"
     path = access.folder / "url" / f"{key_of(url, reply.size, reply.etag)}-{name}"
     if not path.is_file():
