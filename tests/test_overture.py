@@ -19,14 +19,9 @@ from citygen.errors import InputError
 from citygen.roofs.words import shape_of
 from citygen.sources.base import SourceOptions, open_source
 
-SHAPES = ("dome", "flat", "gabled", "gambrel", "half_hipped", "hipped", "mansard") + (
-    "onion",
-    "pyramidal",
-    "round",
-    "saltbox",
-    "sawtooth",
-    "skillion",
-    "spherical",
+SHAPES = frozenset(
+    {"dome", "flat", "gabled", "gambrel", "half_hipped", "hipped", "mansard"}
+    | {"onion", "pyramidal", "round", "saltbox", "sawtooth", "skillion", "spherical"}
 )
 
 
