@@ -13,7 +13,7 @@ from citygen.sources.base import Source
 
 Bounds = tuple[float, float, float, float]
 PARTS_REACH_M = 300.0
-"""How far beyond an area a building part, or a roof line, is looked for: its outline may lie in it."""
+"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
 
 
 def check_overlap(aoi: Any, crs: str, sources: Sequence[Source], name: str | None) -> None:
