@@ -41,9 +41,6 @@ DIALECTS.register(
                 "outbuilding": "shed",
             },
         },
-        signature=frozenset(
-            {"num_floors", "num_floors_underground", "min_floor", "facade_color", "facade_material"}
-            | {"is_underground", "has_parts"}
-        ),
+        signature=frozenset({"num_floors", "min_floor", "facade_color", "is_underground"}),
     ),
 )
