@@ -27,6 +27,12 @@ from citygen.sources.base import REMOTES, SourceOptions, open_source
 from citygen.sources.overture import releases
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Talk to the local server itself, whatever the environment names."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bucket with two releases of a town and two tiles of heights; read it only."""
@@ -466,6 +472,12 @@ def test_heights_for_own_footprints_need_no_area(here: Path, bucket: Bucket) -> 
     done = CliRunner().invoke(app, ["build", "--buildings", "mine.parquet", "--dem", "copernicus-glo30", "-o", "out"])
     assert done.exit_code == 0, done.output
     assert len(bucket.requests) == 1
+
+
+def test_area_without_buildings_is_one_error(refused: Callable[..., str]) -> None:
+    said = refused("--aoi", "7.9,50.9,7.91,50.91", "-o", "out")
+    assert "no footprint" in said
+    assert "overture" in said
 
 
 def test_config_file_may_name_open_data(here: Path) -> None:

@@ -286,6 +286,8 @@ def local_file(spec: str | Path) -> Path:
         For URLs, GDAL's virtual file systems and connection strings, other folders, and files that are missing or empty.
     """
     text = str(spec)
+    if remote_of(text) is not None:
+        raise InputError(f"{text}: only a file on this machine is read here; download it and give the file")
     if _REMOTE.match(text) or "\x00" in text:
         known = "; ".join(remote.text for remote in REMOTES) or "none"
         raise InputError(

@@ -103,7 +103,8 @@ def extract(objects: Sequence[RemoteObject], boxes: Sequence[Bounds], target: Pa
 
 def read_footer(item: RemoteObject, access: Access) -> Footer:
     """Fetch the end of a Parquet file and see what is in it."""
-    reply = get(item.url, access, (-_TAIL, 0))
+    known = item.size > 0  # a catalogue does not say, and not every server counts from the end
+    reply = get(item.url, access, (max(0, item.size - _TAIL), item.size) if known else (-_TAIL, 0))
     size = reply.size or item.size
     tail = reply.data
     if tail[-4:] != b"PAR1":

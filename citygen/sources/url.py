@@ -6,10 +6,12 @@ the cache under the URL, its size and its version tag; when the server cannot be
 a warning.
 """
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
 
 from citygen.errors import InputError
 from citygen.log import get_logger
@@ -17,7 +19,17 @@ from citygen.remote.access import Access, OpenData, safe_name
 from citygen.remote.bucket import RemoteObject, list_bucket, s3_root
 from citygen.remote.cache import key_of, read_note, write_note
 from citygen.remote.http import NotThereError, RemoteError, download, head
-from citygen.sources.base import REMOTES, Bounds, Remote, Source, SourceOptions, boxes_of, open_file
+from citygen.sources.base import (
+    BATCH_ROWS,
+    REMOTES,
+    Bounds,
+    Remote,
+    Source,
+    SourceInfo,
+    SourceOptions,
+    boxes_of,
+    open_file,
+)
 from citygen.sources.extract import extract
 from citygen.sources.folder import of_buildings
 
@@ -85,10 +97,21 @@ def _opened(path: Path, spec: str, options: SourceOptions) -> Source:
     return named(source, stem, origin)
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A source under another label, with what must be said of it; see ``citygen.sources.base.Source``."""
+
+    info: SourceInfo
+    source: Source
+
+    def batches(self, bbox: Bounds | None, *, batch_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
+        """Yield the batches; see ``citygen.sources.base.Source``."""
+        return self.source.batches(bbox, batch_rows=batch_rows)
+
+
 def named(source: Source, name: str, origin: OpenData) -> Source:
     """Return a source with another label, and with what must be said of it."""
-    info = dataclasses.replace(source.info, name=name, origin=origin)
-    return dataclasses.replace(source, info=info)  # type: ignore[type-var]  # every file's source is a dataclass
+    return Named(replace(source.info, name=name, origin=origin), source)
 
 
 REMOTES.register(
