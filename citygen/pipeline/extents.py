@@ -103,5 +103,40 @@ def in_crs(geometry: Any, source: str, target: str) -> Any:
     return out if shapely.is_valid(out) else shapely.make_valid(out)
 
 
+def lonlat_box(geometry: Any, crs: str) -> Bounds:
+    """
+    Return the box around an area in degrees, the smaller way round the Earth: what a remote source is asked for.
+
+    Parameters
+    ----------
+    geometry : shapely geometry
+        Not empty; in two halves where it crosses the antimeridian, as ``read_aoi`` makes it of a box.
+    crs : str
+        Its CRS.
+
+    Returns
+    -------
+    Bounds
+        West, south, east, north; west is greater than east where the widest gap between its parts does not lie at the
+        antimeridian.
+
+    Examples
+    --------
+    >>> lonlat_box(shapely.MultiPolygon([shapely.box(179, -17, 180, -16), shapely.box(-180, -17, -179, -16)]), "EPSG:4326")
+    (179.0, -17.0, -179.0, -16.0)
+    """
+    degrees = in_crs(geometry, crs, "OGC:CRS84")
+    _, south, _, north = shapely.bounds(degrees).tolist()
+    spans = sorted(shapely.bounds(shapely.get_parts(degrees))[:, [0, 2]].tolist())
+    west, reach = spans[0]
+    east, widest = reach, west + 360.0 - max(span[1] for span in spans)
+    start = west
+    for left, right in spans:
+        if left - reach > widest:
+            start, east, widest = left, reach, left - reach
+        reach = max(reach, right)
+    return (start, south, reach if start == west else east, north)
+
+
 def _text(bounds: Bounds) -> str:
     return ",".join(f"{value:.5f}" for value in bounds)

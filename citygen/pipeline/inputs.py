@@ -19,9 +19,9 @@ from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem, open_dem
 from citygen.log import get_logger
-from citygen.pipeline.extents import check_overlap, extent, in_crs
+from citygen.pipeline.extents import check_overlap, extent, in_crs, lonlat_box
 from citygen.sources.aoi import read_aoi
-from citygen.sources.base import Source, SourceOptions, open_source
+from citygen.sources.base import Bounds, Source, SourceOptions, open_source
 from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
@@ -124,9 +124,9 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
     check_column_map(config.map)
     if config.dialect is not None:
         DIALECTS[config.dialect]
-    sources = _sources(config, frames)
     wanted = config.aoi if aoi_geometry is None else aoi_geometry
     area = None if wanted is None else read_aoi(wanted)
+    sources = _sources(config, frames, None if area is None else lonlat_box(area.geometry, area.crs))
     crs = _working_crs(config, area, sources)
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
@@ -159,7 +159,7 @@ def _grid(spec: str, crs: str) -> Grid:
     raise ConfigError(f"--grid {spec!r}: give metric:SIZE (metric:500) or SET:ZOOM (WebMercatorQuad:16)")
 
 
-def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSource, ...]:
+def _sources(config: BuildConfig, frames: tuple[Source, ...], box: Bounds | None) -> tuple[PlannedSource, ...]:
     """Open the sources twice: to see their columns, then to read only those that are needed."""
     planned: list[PlannedSource] = []
     present: set[str] = set()
@@ -167,13 +167,13 @@ def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSo
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:
-        source = open_source(spec, options) if isinstance(spec, str) else spec
+        source = open_source(spec, options, area=box) if isinstance(spec, str) else spec
         columns = source.info.columns
         present.update(columns)
         dialect = config.dialect or recognise_dialect(columns)
         needed = tuple(columns_needed(columns, dialect, config.map))
         if isinstance(spec, str):
-            source = open_source(spec, SourceOptions(config.layer, config.source_crs, config.id_column, needed))
+            source = open_source(spec, dataclasses.replace(options, columns=needed), area=box)
         name = source.info.name
         used[name] = used.get(name, 0) + 1
         label = name if used[name] == 1 else f"{name}#{used[name]}"
@@ -260,7 +260,8 @@ def _identity(
     listed = []
     for each in sources:
         info = each.source.info
-        content = [digests.get(name, "") for name in _companions(info.path)] if info.path else [_memory_digest(each)]
+        files = [digests.get(name, "") for name in _companions(info.path)]
+        content = files if any(files) else [_memory_digest(each)]
         listed.append([each.label, each.dialect, info.crs, content])
     rasters = [] if dem is None else [repr(dataclasses.replace(raster, path="")) for raster in dem.rasters]
     return {
@@ -271,7 +272,7 @@ def _identity(
 
 
 def _memory_digest(planned: PlannedSource) -> str:
-    """Return the SHA-256 of a table in memory."""
+    """Return the SHA-256 of the rows of a source that is no file: a table in memory, a database."""
     digest = hashlib.sha256(json.dumps(planned.columns).encode())
     for batch in planned.source.batches(None):
         sink = pa.BufferOutputStream()
