@@ -244,6 +244,11 @@ def _drop_small(rings: Rings, row: Int64, n_rows: int, findings: list[Finding]) 
     built = np.bincount(row[kept], minlength=n_rows) > 0
     lost = np.bincount(row[small], minlength=n_rows) > 0
     findings.append(Finding(np.flatnonzero(lost & built), PIECES_LEFT_OUT))
+    gone = np.flatnonzero(lost & ~built & ~large)
+    total, width = np.bincount(row, weights=area, minlength=n_rows), np.zeros(n_rows)
+    np.maximum.at(width, row, 2 * area / np.maximum(length, 1e-300))
+    texts = [f"{total[k]:.3g} m2, {width[k] * 1000:.3g} mm wide on average" for k in gone.tolist()]
+    findings.append(Finding(gone, NO_AREA, texts))
     return take(rings, np.flatnonzero(kept)), row[kept]
 
 

@@ -37,6 +37,9 @@ _STAGES = {
 )
 @click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
 @click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option(
+    "--swap-axes/--no-swap-axes", default=None, help="Footprint files hold latitude (or north) first. Default: no."
+)
 @click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
 @click.option("--layer", metavar="NAME", help="Layer of a file that holds several.")
 @click.option("--id-column", metavar="NAME", help="Column of the footprints' ids.")

@@ -102,7 +102,7 @@ def without_spikes(coords: Float64, ring_offsets: Int64) -> Bool:
 
     Examples
     --------
-    >>> house = np.array([[0.0, 0], [8, 0], [8, 6], [4, 6], [4, 20], [4.001, 6], [0, 6]])
+    >>> house = np.array([[0.0, 0], [8, 0], [8, 6], [4.001, 6], [4, 20], [4, 6], [0, 6]])
     >>> without_spikes(house, np.array([0, 7])).tolist()
     [True, True, True, True, False, True, True]
     """
