@@ -2,7 +2,6 @@
 
 # ruff: noqa: PT017  a case may build or be refused, and each way has its own demands
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -15,31 +14,6 @@ import shapely
 from builds import accounted, build, rows, triangles
 from citygen.errors import CitygenError
 
-_MUST_BUILD = {
-    "files/ok.gpkg": 15,
-    "files/ok.parquet": 15,
-    "files/gpkg-named.shp": 15,
-    "files/bom-crlf.geojson": 15,
-    "files/mixed-geometry.geojson": 16,
-    "files/duplicate-keys.geojson": None,
-    "crs/us-survey-feet.gpkg": None,
-    "crs/geojson-crs-member.geojson": None,
-    "crs/utm-zone-border-12E.geojson": 20,
-    "crs/antimeridian-fiji.geojson": 10,
-    "crs/shp-no-dbf": None,
-    "geometry/nan-inf.gpkg": 3,
-    "geometry/controls-only.geojson": 10,
-    "attributes/attributes.geojson": 84,
-    "attributes/hostile-ids.geojson": 37,
-    "attributes/hostile-keys.geojson": None,
-}
-_MUST_FAIL = {
-    "files/truncated-2.gpkg", "files/truncated-50.gpkg", "files/truncated-95.gpkg", "files/zero-bytes.geojson",
-    "files/empty-collection.geojson", "files/cut-mid-feature.geojson", "files/deep-nesting.geojson",
-    "files/two-layers.gpkg", "files/geoparquet-bad-geo-metadata.parquet", "files/truncated.parquet",
-    "crs/shp-no-prj", "crs/shp-no-prj-degrees", "crs/metres-labelled-4326.gpkg", "crs/geojson-crs-link.geojson",
-    "crs/undefined-srs.gpkg",
-}  # fmt: skip
 _DEM_MUST_FAIL = {"elsewhere.tif", "no-crs.tif", "truncated.tif", "text.tif"}
 
 
@@ -50,31 +24,6 @@ def _copy(path: Path, to: Path) -> Path:
         return next((to / path.name).glob("*.shp"))
     shutil.copy(path, to)
     return to / path.name
-
-
-def test_every_file_of_the_index_builds_or_says_why(testdata: Path, tmp_path: Path) -> None:
-    folder = testdata / "hardcases" / "synthetic"
-    listed = [row["file"] for row in csv.DictReader((folder / "index.csv").open(newline=""))]
-    files = [name for name in listed if not name.startswith("dem/") and not name.endswith(".city.json")]
-    assert len(files) > 35
-    assert set(_MUST_BUILD) | _MUST_FAIL <= set(files)
-    for name in files:
-        scratch = tmp_path / name.replace("/", "_")
-        scratch.mkdir()
-        out = scratch / "out"
-        try:
-            build(out, buildings=[str(_copy(folder / name, scratch))], ground_z=0)
-        except CitygenError as error:
-            assert name not in _MUST_BUILD, f"{name}: {error}"
-            assert "\n" not in str(error)
-            assert len(str(error)) > 20
-            assert not out.exists(), name
-            continue
-        assert name not in _MUST_FAIL, name
-        found = accounted(out)
-        assert len(found) == (_MUST_BUILD.get(name) or len(found)), name
-        strays = {p.name for p in scratch.rglob("*CANARY*")}
-        assert strays == set(), name
 
 
 def test_every_raster_of_the_index_builds_or_says_why(testdata: Path, tmp_path: Path) -> None:

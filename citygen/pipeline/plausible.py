@@ -57,7 +57,8 @@ def require_metres(source: Source) -> None:
     if batch is None:
         return
     shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
-    box, area = shapely.bounds(shapes), shapely.area(shapes)
+    with np.errstate(invalid="ignore"):
+        box, area = shapely.bounds(shapes), shapely.area(shapes)
     known = np.isfinite(box).all(axis=1) & (area > 0)
     if not known.any() or np.median(area[known]) > _LEAST_M2 or not (np.abs(box[known]) <= [180, 90, 180, 90]).all():
         return
