@@ -74,47 +74,6 @@ def test_torture_geometry_leaves_its_neighbours_alone(testdata: Path, tmp_path: 
     assert {name.partition("#")[0] for name in found} >= {i for i in ids if i}
 
 
-def test_invalid_outlines_are_repaired_or_rejected_and_certified(testdata: Path, tmp_path: Path) -> None:
-    """Each outline at 20 m size on its own plot, good houses between: a row each, the houses as without them."""
-    shapes, ids = [], []
-    for path in sorted((testdata / "hardcases" / "invalid").glob("*.geojson")):
-        for feature in json.loads(path.read_text())["features"]:
-            shapes.append(shapely.from_geojson(json.dumps(feature["geometry"]), on_invalid="ignore"))
-            ids.append(feature["properties"]["id"])
-    assert len(shapes) > 200
-    placed = []
-    for k, shape in enumerate(shapes):
-        x, y = 500_000.0 + 80 * (k % 20), 5_150_000.0 + 80 * (k // 20)
-        if shape is None or shape.is_empty:
-            placed.append(shape)
-            continue
-        west, south, east, north = shape.bounds
-        scale = 20 / max(east - west, north - south, 1e-300)
-        moved = shapely.transform(shape, lambda xy, w=west, s=south, f=scale, a=x, b=y: (xy - [w, s]) * f + [a, b])
-        placed.append(moved)
-    k = np.arange(len(shapes))
-    x, y = 500_040.0 + 80 * (k % 20), 5_150_040.0 + 80 * (k // 20)
-    houses = shapely.box(x, y, x + 12, y + 8)
-    good = gpd.GeoDataFrame(
-        {"id": [f"good-{i}" for i in k], "height": 8.0, "roof:shape": "gabled"}, geometry=houses, crs=32631
-    )
-    bad = gpd.GeoDataFrame({"id": ids, "height": 8.0, "roof:shape": "gabled"}, geometry=placed, crs=32631)
-    gpd.GeoDataFrame(
-        np.vstack([good.to_numpy(), bad.to_numpy()]), columns=good.columns, geometry="geometry", crs=32631
-    ).to_file(tmp_path / "all.gpkg")
-    good.to_file(tmp_path / "good.gpkg")
-    aoi = "2.9,46.4,3.2,46.6"
-    for name in ("all", "good"):
-        build(tmp_path / name, buildings=[str(tmp_path / f"{name}.gpkg")], ground_z=0, aoi=aoi, id_column="id")
-    found = accounted(tmp_path / "all")
-    assert len(found) == 2 * len(shapes)
-    drawn, wanted = triangles(tmp_path / "all"), triangles(tmp_path / "good")
-    assert len(wanted) == len(shapes)
-    assert {name: drawn[name] for name in wanted} == wanted
-    built = sum(name in drawn for name in ids)
-    assert built > 0.8 * len(ids), f"only {built} of {len(ids)} invalid outlines were built"
-
-
 def test_one_outlier_does_not_hide_where_a_town_lies(tmp_path: Path) -> None:
     """The working CRS comes from the believable rows; the outlier has its own row."""
     good = gpd.GeoDataFrame(

@@ -10,6 +10,7 @@ import shapely
 from citygen.errors import CoverageError
 from citygen.geom.antimeridian import cut_at_180, smallest_arc
 from citygen.geom.geodesy import transformer
+from citygen.geom.parse import parse_wkb
 from citygen.log import get_logger
 from citygen.pipeline.plausible import DEGREES, limits, swapped_hint, unbelievable
 from citygen.sources.base import Source
@@ -97,7 +98,7 @@ def centre(sources: Sequence[Source]) -> tuple[float, float] | None:
     for each in sources:
         change = transformer(each.info.crs, DEGREES)
         for batch in each.batches(None):
-            shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
+            shapes = parse_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
             bounds = shapely.bounds(shapes)
             bounds = bounds[np.all(np.abs(bounds) <= np.tile(limits(each.info.crs), 2), axis=1)]
             lon, lat = change.transform(bounds[:, 0], bounds[:, 1])[:2]
@@ -140,7 +141,7 @@ def _scanned(source: Source) -> Bounds | None:
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     west, east = np.full(360, np.inf), np.full(360, -np.inf)  # of the rows whose west lies in each degree
     for batch in source.batches(None):
-        shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
+        shapes = parse_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
         box = shapely.bounds(shapes)
         box = box[np.all(np.abs(box) <= largest, axis=1)]
         if len(box) == 0:
@@ -171,8 +172,8 @@ def in_crs(geometry: Any, source: str, target: str) -> Any:
 
     In a geographic CRS it comes in pieces where it crosses 180 degrees.
     """
-    size = max(geometry.bounds[2] - geometry.bounds[0], geometry.bounds[3] - geometry.bounds[1], 1e-9)
-    dense = shapely.segmentize(geometry, size / 50)
+    size = max(geometry.bounds[2] - geometry.bounds[0], geometry.bounds[3] - geometry.bounds[1])
+    dense = shapely.segmentize(geometry, size / 50) if size > 1e-9 else geometry  # of a point there is nothing to bend
     change = transformer(source, target)
     out = shapely.transform(dense, lambda xy: np.stack(change.transform(xy[:, 0], xy[:, 1]), axis=1))
     if not np.isfinite(shapely.get_coordinates(out)).all():

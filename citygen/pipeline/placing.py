@@ -14,6 +14,7 @@ from citygen.attributes.dialect import DIALECTS, source_columns
 from citygen.attributes.keys import check_column_map
 from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.geom.geodesy import transformer
+from citygen.geom.parse import parse_wkb, unread_because
 from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
 from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
@@ -221,12 +222,12 @@ def _geometries(table: pa.Table) -> tuple[Objects, Objects, Bool]:
     """Parse WKB row by row; return also the problem text of each row ('' for none), and whose rings had to be closed."""
     raw = table["@geometry"].to_numpy(zero_copy_only=False)
     problem = np.array([p or "" for p in table["@problem"].to_pylist()], dtype=object)
-    with np.errstate(invalid="ignore"):  # NaN among the coordinates: the row is rejected for it
-        geometry = shapely.from_wkb(raw, on_invalid="ignore")
-        closed = shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
-        geometry[closed] = shapely.from_wkb(raw[closed], on_invalid="fix")
+    geometry = parse_wkb(raw)
+    closed = shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
+    geometry[closed] = parse_wkb(raw[closed], close=True)
     unread = closed & shapely.is_missing(geometry)
-    problem[unread & (problem == "")] = "not readable as WKB"
+    for row in np.flatnonzero(unread & (problem == "")).tolist():
+        problem[row] = unread_because(raw[row])
     return geometry, problem, closed & ~unread
 
 

@@ -7,6 +7,7 @@ import shapely
 
 from citygen.arraytypes import Float64
 from citygen.errors import InputError
+from citygen.geom.parse import parse_wkb
 from citygen.sources.base import Source
 from citygen.sources.crs import is_geographic
 
@@ -56,7 +57,7 @@ def require_metres(source: Source) -> None:
     batch = next(iter(source.batches(None, batch_rows=_PROBE_ROWS)), None)
     if batch is None:
         return
-    shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False), on_invalid="ignore")
+    shapes = parse_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
     with np.errstate(invalid="ignore"):
         box, area = shapely.bounds(shapes), shapely.area(shapes)
     known = np.isfinite(box).all(axis=1) & (area > 0)

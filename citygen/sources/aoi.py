@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from citygen.errors import InputError
 from citygen.geom.antimeridian import cut_at_180
+from citygen.geom.parse import parse_wkb
 from citygen.log import get_logger
 from citygen.sources.base import SourceOptions, open_file
 from citygen.sources.crs import OGC_CRS84, is_geographic, user_crs
@@ -141,7 +142,7 @@ def _of_json(thing: Mapping[str, Any]) -> list[BaseGeometry]:
 
 def _parsed(blobs: list[bytes | None], where: str) -> list[BaseGeometry]:
     """Parse WKB; unclosed rings are closed."""
-    geometries = shapely.from_wkb(np.array(blobs, dtype=object), on_invalid="fix")
+    geometries = parse_wkb(np.array(blobs, dtype=object), close=True)
     for blob, geometry in zip(blobs, geometries, strict=True):
         if blob is not None and geometry is None:
             raise InputError(f"{where}: a geometry cannot be read; mend the area of interest")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from citygen.geom.parse import parse_wkb
 from citygen.sources.base import BATCH_ROWS, Bounds, Source, SourceInfo
 
 
@@ -34,7 +35,7 @@ class SwappedSource:
         """Yield the batches; WKB that cannot be read stays as it is."""
         for batch in self.inner.batches(None if bbox is None else _exchanged(bbox), batch_rows=batch_rows):
             raw = batch["geometry"].to_numpy(zero_copy_only=False)
-            shapes = shapely.from_wkb(raw, on_invalid="fix")
+            shapes = parse_wkb(raw, close=True)
             turned = shapely.transform(shapes, lambda xyz: xyz[:, [1, 0, 2]], include_z=True)
             wkb = np.where(shapely.is_missing(shapes), raw, shapely.to_wkb(turned, output_dimension=2))
             at = batch.column_names.index("geometry")
