@@ -135,6 +135,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML: values are nested too deeply") from error
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")
