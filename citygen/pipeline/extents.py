@@ -18,6 +18,8 @@ from citygen.sources.crs import is_geographic
 
 log = get_logger(__name__)
 Bounds = tuple[float, float, float, float]
+PARTS_REACH_M = 300.0
+"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
 
 _WIDE_DEG = 12.0
 """Degrees. Over two UTM zones lengths are off by up to 1 in 200 at the far end; beyond, rows are counted."""
@@ -268,6 +270,28 @@ def read_windows(source: Source, windows: list[Bounds] | None) -> Iterator[pa.Ta
             seen = np.concatenate([seen, row[fresh]])
             if fresh.any():
                 yield batch.filter(pa.array(fresh))
+
+
+def widened(box: Bounds, reach_m: float) -> Bounds:
+    """
+    Return a box in degrees grown by metres on all sides.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in widened((10.0, 60.0, 11.0, 61.0), 1113.2)]
+    [9.979, 59.99, 11.021, 61.01]
+    """
+    west, south, east, north = box
+    up = reach_m / 111_320.0
+    side = up / max(float(np.cos(np.radians(max(abs(south), abs(north))))), 0.01)
+    if (east - west) % 360.0 + 2 * side >= 360.0:
+        return (-180.0, max(south - up, -90.0), 180.0, min(north + up, 90.0))
+    return (_around(west - side), max(south - up, -90.0), _around(east + side), min(north + up, 90.0))
+
+
+def _around(lon: float) -> float:
+    """Bring a longitude between -180 and 180; these two stay what they are."""
+    return lon if -180.0 <= lon <= 180.0 else (lon + 180.0) % 360.0 - 180.0
 
 
 def _text(bounds: Bounds) -> str:
