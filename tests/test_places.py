@@ -185,8 +185,13 @@ def test_one_building_across_180_in_every_way_of_writing_it(tmp_path: Path) -> N
     area = GEOD.geometry_area_perimeter(shapes["beyond"])[0]
     for name, shape in shapes.items():
         gpd.GeoDataFrame({"id": [name]}, geometry=[shape], crs=4326).to_file(tmp_path / f"{name}.gpkg")
-        build(tmp_path / name, buildings=[str(tmp_path / f"{name}.gpkg")], ground_z=0, id_column="id")
-        row = accounted(tmp_path / name)[name]
+        for k, aoi in enumerate(
+            (None, "179.99,-16.81,-179.99,-16.79")
+        ):  # an area of two windows, and the row is in both
+            out = tmp_path / f"{name}-{k}"
+            build(out, buildings=[str(tmp_path / f"{name}.gpkg")], ground_z=0, id_column="id", aoi=aoi)
+            assert list(accounted(out)) == [name]
+        row = rows(out)[name]
         assert row["outcome"] != "rejected", row["reasons"]
         assert row["footprint_area_m2"] == pytest.approx(area, rel=2e-3)
         assert shapely.from_wkb(row["geometry"]).geom_type == "Polygon", (name, row["reasons"])
