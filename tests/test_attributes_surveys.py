@@ -110,4 +110,5 @@ def test_la_rochelle_and_olemps_are_recognised_and_understood(testdata: Path, tm
         assert int((attributes.height_from == "eave_height").sum()) == known, name
         words = set(attributes.class_name.tolist())
         assert words <= {"", "3", "6", "residential", "shed", "commercial", "industrial", "barn", "greenhouse", "church",
-                         "chapel", "grandstand", "religious", "tower", "civic", "sports_hall", "silo", "government", "train_station"}, name  # fmt: skip
+                         "chapel", "grandstand", "religious", "tower", "civic", "sports_hall",
+                         "silo", "government", "train_station"}, name  # fmt: skip

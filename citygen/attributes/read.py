@@ -219,7 +219,8 @@ def _underground(parsed: Parsed) -> Bool:
     """Say which rows lie below the ground by what their source says."""
     nothing = np.isnan(parsed.height_m) & np.isnan(parsed.eave_height_m) & ~(parsed.roof_levels > 0)
     below: Bool = (parsed.levels == 0) & (parsed.levels_underground > 0) & nothing
-    return below | (parsed.location == "underground")
+    below |= parsed.location == "underground"
+    return below
 
 
 def _strange_materials(parsed: Parsed) -> Objects:

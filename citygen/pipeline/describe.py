@@ -60,6 +60,7 @@ def describe(
         "footprint_area_m2": footprints.area_m2,
         "volume_m3": total(volumes(meshes)),
         "height_sigma_m": attributes.height_sigma_m,
+        "area_change": footprints.area_change,
     }
     words = {
         "height_from": attributes.height_from,

@@ -36,8 +36,8 @@ lie a sixth of its width from its edge."""
 _CHUNK = 100_000
 _TREES: dict[str, Any] = {
     "loss": "squared_error",
-    "learning_rate": 0.05,
-    "max_iter": 150,
+    "learning_rate": 0.08,
+    "max_iter": 100,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 20,
     "l2_regularization": 1.0,
@@ -103,14 +103,14 @@ def learn(town: Town, rows: Int64, *, with_storeys: bool) -> tuple[Estimate, Ver
     known = np.isfinite(town.measured_m)
     if with_storeys:
         known &= town.levels > 0
-    sources = _some(town, np.flatnonzero(known))
+    sources = np.flatnonzero(known)
     nothing = np.full(len(rows), np.nan)
     none = Estimate(nothing, nothing, nothing, nothing)
-    total = int(np.count_nonzero(known))
     if len(sources) < FEWEST_TO_LEARN:
-        why = f"{total} measured buildings of this kind are fewer than {FEWEST_TO_LEARN}"
-        return none, Verdict(used=False, n=total, mae_m=np.nan, against_m={}, spread=np.nan, why=why)
-    verdict = _judge(town, sources, (total, _block(town, sources, rows)), with_storeys=with_storeys)
+        return none, _untried(
+            sources, f"{len(sources)} measured buildings of this kind are fewer than {FEWEST_TO_LEARN}"
+        )
+    verdict = _judge(town, sources, _block(town, sources, rows), with_storeys=with_storeys)
     if not verdict.used or len(rows) == 0:
         return none, verdict
     model = _Model(town, sources, with_storeys=with_storeys)
@@ -118,7 +118,7 @@ def learn(town: Town, rows: Int64, *, with_storeys: bool) -> tuple[Estimate, Ver
     if with_storeys:
         metres = np.where(town.levels[rows] <= town.levels[sources].max(), metres, np.nan)
     sigma = np.maximum(verdict.spread * metres, LEAST_SIGMA_M)
-    count = np.where(np.isnan(metres), np.nan, float(len(sources)))
+    count = np.where(np.isnan(metres), np.nan, float(min(len(sources), MOST_TO_LEARN)))
     return Estimate(metres, sigma, count, nothing), verdict
 
 
@@ -126,7 +126,7 @@ def _block(town: Town, sources: Int64, rows: Int64) -> float:
     """Return how wide blocks must be to stand for some rows, metres."""
     anyone = np.zeros(len(town), dtype=np.int64)
     apart = []
-    for asked in (_some(town, rows), sources):
+    for asked in (_some(town, rows), _some(town, sources)):
         own = np.full(len(town), -1, dtype=np.int64)
         own[sources] = np.arange(len(sources))
         places = (town.xy[sources], anyone[sources]), (town.xy[asked], anyone[asked])
@@ -135,14 +135,19 @@ def _block(town: Town, sources: Int64, rows: Int64) -> float:
     return float(np.clip(round(6 * (apart[0] - apart[1])), SMALLEST_BLOCK_M, LARGEST_BLOCK_M))
 
 
-def _judge(town: Town, sources: Int64, about: tuple[int, float], *, with_storeys: bool) -> Verdict:
-    """Cross-validate the model beside the simple rules; ``about``: all measured rows of the case, and the width of a block."""
-    total, block = about
+def _untried(sources: Int64, why: str) -> Verdict:
+    """Return the verdict on a model that was not tried."""
+    return Verdict(used=False, n=len(sources), mae_m=np.nan, against_m={}, spread=np.nan, why=why)
+
+
+def _judge(town: Town, sources: Int64, block: float, *, with_storeys: bool) -> Verdict:
+    """Cross-validate the model beside the simple rules, on at most ``MOST_TO_LEARN`` of the sources."""
     col, row = np.floor(town.xy[sources] / block).astype(np.int64).T
     fold = ((col * 73_856_093) ^ (row * 19_349_663)) % FOLDS
+    tried = np.isin(sources, _some(town, sources))
     said: dict[str, Float64] = {}
     for k in range(FOLDS):
-        test, train = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        test, train = np.flatnonzero((fold == k) & tried), np.flatnonzero(fold != k)
         if len(test) == 0 or len(train) < FEWEST_TO_LEARN // 2:
             continue
         guesses = simple_guesses(town, sources[train], sources[test])
@@ -153,8 +158,7 @@ def _judge(town: Town, sources: Int64, about: tuple[int, float], *, with_storeys
             said.setdefault(name, np.full(len(sources), np.nan))[test] = values
     truth = town.measured_m[sources]
     if not said:
-        why = "the measured buildings stand too close together to be left out by blocks"
-        return Verdict(used=False, n=total, mae_m=np.nan, against_m={}, spread=np.nan, why=why)
+        return _untried(sources, "the measured buildings stand too close together to be left out by blocks")
     errors = {name: float(np.nanmedian(np.abs(values - truth))) for name, values in said.items()}
     mae = errors.pop("model")
     spread = 1.4826 * float(np.nanmedian(np.abs(np.log(said["model"]) - np.log(truth))))
@@ -162,7 +166,7 @@ def _judge(town: Town, sources: Int64, about: tuple[int, float], *, with_storeys
     used = mae <= MARGIN * errors[instead] and mae < errors[instead]
     others = ", ".join(f"{value:.2f} m of {name}" for name, value in errors.items())
     why = f"median error {mae:.2f} m against {others}, in cross-validation by blocks of {block:g} m"
-    return Verdict(used, total, mae, errors, spread, why)
+    return Verdict(used, len(sources), mae, errors, spread, why)
 
 
 def simple_guesses(town: Town, sources: Int64, rows: Int64) -> dict[str, Float64]:
@@ -192,16 +196,17 @@ def simple_guesses(town: Town, sources: Int64, rows: Int64) -> dict[str, Float64
 
 
 class _Model:
-    """Boosted trees over some sources; called with rows, it returns their heights in metres."""
+    """Boosted trees over some sources, all of them neighbours, some of them learned from; called with rows, it returns metres."""
 
     def __init__(self, town: Town, sources: Int64, *, with_storeys: bool) -> None:
         self.town, self.sources, self.with_storeys = town, sources, with_storeys
-        table = self._features(sources)
+        learned = _some(town, sources)
+        table = self._features(learned)
         self.columns = np.flatnonzero([_varies(table[:, k]) for k in range(table.shape[1])])
         ensemble = need("sklearn.ensemble", "learn")
         self.trees = ensemble.HistGradientBoostingRegressor(**_TREES)
         with need("threadpoolctl", "learn").threadpool_limits(limits=1):
-            self.trees.fit(table[:, self.columns], np.log(town.measured_m[sources]))
+            self.trees.fit(table[:, self.columns], np.log(town.measured_m[learned]))
 
     def __call__(self, rows: Int64) -> Float64:
         with need("threadpoolctl", "learn").threadpool_limits(limits=1):
