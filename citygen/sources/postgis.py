@@ -22,7 +22,7 @@ from citygen.errors import InputError
 from citygen.log import get_logger
 from citygen.sources.base import BATCH_ROWS, REMOTES, Bounds, Remote, Source, SourceInfo, SourceOptions, boxes_of
 from citygen.sources.batch import ID_SAMPLE, Rows, Shape, id_candidates, make_batch, shape_of
-from citygen.sources.crs import file_crs, missing_crs
+from citygen.sources.crs import file_crs
 from citygen.sources.postgis_table import (
     Spec,
     Table,
@@ -238,8 +238,8 @@ def _window(area: Bounds, crs: str) -> Bounds | None:
     sides = np.array(boxes)
     if not np.isfinite(sides).all() or (sides[:, 0] >= sides[:, 2]).any():
         return None
-    west, south, east, north = (*sides[:, :2].min(axis=0).tolist(), *sides[:, 2:].max(axis=0).tolist())
-    return west, south, east, north
+    low, high = sides[:, :2].min(axis=0).tolist(), sides[:, 2:].max(axis=0).tolist()
+    return (low[0], low[1], high[0], high[1])
 
 
 def _sample(database: Database, table: Table, columns: tuple[str, ...]) -> dict[str, pa.Array]:
