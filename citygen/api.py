@@ -106,6 +106,53 @@ def build(
         return City(Path(out), stack.pop_all())
 
 
+def inspect(
+    *sources: "gpd.GeoDataFrame | PathLike", aoi: Any = None, sample: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """
+    Say what footprints and DEMs hold, what is understood of them, and what a build would do; nothing is written.
+
+    Parameters
+    ----------
+    *sources : GeoDataFrame or path
+        Footprints, and rasters of heights.
+    aoi : path, 'W,S,E,N', Shapely geometry (lon/lat) or GeoJSON mapping, optional
+        Area of interest; everything without it.
+    sample : int, optional
+        Rows of each source that are read; all without it.
+    **options
+        Options of ``citygen inspect``, with underscores: ``map={"height": "HAUTEUR"}``, ``source_crs="EPSG:2154"``.
+
+    Returns
+    -------
+    dict
+        ``sources``, ``rasters``, ``errors`` (sources that cannot be used) and ``build``, as JSON can hold it; see
+        ``docs/inspect.schema.json``.
+
+    Raises
+    ------
+    ConfigError
+        For options that are wrong.
+
+    Examples
+    --------
+    >>> import geopandas, shapely
+    >>> plot = geopandas.GeoDataFrame({"HAUTEUR": [9.0]}, geometry=[shapely.box(5e5, 5.15e6, 500012, 5150008)], crs="EPSG:32631")
+    >>> [line["option"] for line in inspect(plot)["sources"][0]["suggestions"]]
+    ['--map height=HAUTEUR']
+    """
+    from citygen.pipeline.survey.inspect import inspect_sources
+    from citygen.sources.base import SourceOptions
+    from citygen.sources.memory import from_geodataframe
+
+    source = SourceOptions(crs=options.get("source_crs"), id_column=options.get("id_column"))
+    frames = tuple(from_geodataframe(s, options=source) for s in sources if not isinstance(s, str | Path))
+    named = isinstance(aoi, str | Path)
+    paths = [str(s) for s in sources if isinstance(s, str | Path)]
+    config = make_config({"buildings": paths, "aoi": str(aoi) if named else None, **options})
+    return inspect_sources(config, frames=frames, aoi_geometry=None if named else aoi, sample=sample)
+
+
 def open_city(out: PathLike) -> "City":
     """
     Open a finished output folder.
