@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import trimesh
     from PIL.Image import Image
 
+    from citygen.ground.dem import Dem
+
 PathLike = str | Path
 
 
@@ -287,14 +289,67 @@ class City:
         """
         from PIL import Image
 
-        from citygen.ground.dem import open_dem
         from citygen.preview.scene import render
+
+        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], self._dem())
+        return Image.fromarray(render(scene, size=size))
+
+    def _dem(self) -> "Dem | None":
+        """Open the DEM that the city stands on, as far as its files are still there."""
+        from citygen.ground.dem import open_dem
 
         options = self.report["options"]
         present = [path for path in options["dem"] if Path(path).is_file()]
-        dem = open_dem(present, crs=options["dem_crs"]) if present else None
-        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], dem)
-        return Image.fromarray(render(scene, size=size))
+        return open_dem(present, crs=options["dem_crs"]) if present else None
+
+    def explain(self, feature_id: str) -> dict[str, Any]:
+        """
+        Say why one footprint is as it is: its row, the raw tags, each decision with its rule, in order.
+
+        Parameters
+        ----------
+        feature_id : str
+            An id of ``buildings``; of rejected rows and renamed ones too.
+
+        Returns
+        -------
+        dict
+            As JSON can hold it; see ``citygen.pipeline.explain.explain.explain_row``.
+
+        Raises
+        ------
+        InputError
+            When no footprint has the id; similar ones are named.
+        """
+        from citygen.pipeline.explain.explain import explain_row
+
+        return explain_row(self.out, feature_id)
+
+    def portrait(self, feature_id: str, *, size: tuple[int, int] = (1200, 800)) -> "Image | None":
+        """
+        Draw one building in colour among its neighbours in grey; an outline that its parts stand for shows those.
+
+        Parameters
+        ----------
+        feature_id : str
+            An id of ``buildings``.
+        size : (width, height)
+            Pixels.
+
+        Returns
+        -------
+        PIL.Image.Image or None
+            None where nothing was built of it.
+        """
+        from PIL import Image
+
+        from citygen.pipeline.explain.explain import related
+        from citygen.pipeline.explain.portrait import portrait
+
+        shown = [feature_id, *related(self.out, "part_of", feature_id)]
+        place = (self.report["crs"], self._dem(), self.report["vertical"]["geoid_offset_m"])
+        drawn = portrait(self.out, self.entries, shown, place, size=size)
+        return None if drawn is None else Image.fromarray(drawn)
 
     def save(self, out: PathLike, *, overwrite: bool = False) -> Path:
         """
