@@ -325,7 +325,7 @@ class City:
 
         return explain_row(self.out, feature_id)
 
-    def portrait(self, feature_id: str, *, size: tuple[int, int] = (1200, 800)) -> "Image | None":
+    def portrait(self, feature_id: str, *, size: tuple[int, int] = (960, 640)) -> "Image | None":
         """
         Draw one building in colour among its neighbours in grey; an outline that its parts stand for shows those.
 

@@ -16,14 +16,19 @@ from citygen.preview.parts import PictureScene
 from citygen.preview.scene import render
 
 FOV_DEG = 22.0
-_FILL = 0.52
+_FILL = 0.58
 """Share of the picture's height that the building takes."""
 _AROUND = 3.2
 """Neighbours are shown up to this many times the building's size away, and at least ``_LEAST_M``."""
 _LEAST_M, _MOST_M = 45.0, 400.0
 _GREY, _GREY_SHARE = np.array([212.0, 211.0, 208.0]), 0.8
 _ACCENT, _ACCENT_SHARE = np.array([222.0, 106.0, 48.0]), 0.3
-_AZIMUTHS_DEG = (-30.0, 30.0, 150.0, -150.0)
+_AZIMUTHS_DEG = (-30.0, 30.0, 150.0, -150.0, -75.0, 75.0)
+_ELEVATIONS_DEG = ((34.0, 1.0), (52.0, 0.85), (75.0, 0.6))
+"""How far the camera looks down, and how much such a view is liked."""
+_LOOKED_AT = 60
+"""Triangles of the building, the largest, of which it is asked whether they are seen."""
+_LEAST_REACH_M = 5.0
 _GROUND_STEPS = 160
 
 
@@ -33,7 +38,7 @@ def portrait(
     ids: Sequence[str],
     place: tuple[str, Dem | None, float],
     *,
-    size: tuple[int, int] = (1200, 800),
+    size: tuple[int, int] = (960, 640),
 ) -> UInt8 | None:
     """
     Draw one building, or an outline's parts.
@@ -66,7 +71,7 @@ def portrait(
     points, triangles, colours, shown, feature = _gather(out, near, list(ids), crs)
     corners = points[triangles[shown]].reshape(-1, 3)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    middle, reach = (low + high) / 2, max(_LEAST_REACH_M, float(np.linalg.norm(high - low)) / 2)
     around = min(_MOST_M, max(_LEAST_M, _AROUND * reach))
     kept = _within(points, triangles, feature, (middle, around)) | shown
     origin = np.array([*np.round(middle[:2]), 0.0])
@@ -76,8 +81,8 @@ def portrait(
     )
     distance = reach / (_FILL * np.tan(np.radians(FOV_DEG) / 2) * size[1] / size[0])
     target = tuple((middle - origin).tolist())
-    azimuth = _clearest(points - origin, triangles[kept], shown[kept], target)
-    camera = Camera(azimuth, 34.0, FOV_DEG, 1.0, (target[0], target[1], target[2]), float(distance))
+    azimuth, elevation = _clearest(points - origin, triangles[kept], shown[kept])
+    camera = Camera(azimuth, elevation, FOV_DEG, 1.0, (target[0], target[1], target[2]), float(distance))
     return render(scene, camera=camera, size=size)
 
 
@@ -127,20 +132,41 @@ def _painted(colours: UInt8, shown: Bool) -> UInt8:
     return painted
 
 
-def _clearest(points: Float64, triangles: Int64, shown: Bool, target: tuple[float, ...]) -> float:
-    """Return the direction to look in, of a few, in which neighbours rise least before the building."""
-    centres = points[triangles].mean(axis=1)
-    others = centres[~shown] - np.array(target)
-    half = float(np.ptp(centres[shown][:, :2], axis=0).max()) / 2 + 2.0
-    cost = []
-    for azimuth in _AZIMUTHS_DEG:
-        a = np.radians(azimuth)
-        ahead = -(others[:, 0] * np.sin(a) + others[:, 1] * np.cos(a))  # towards the camera
-        aside = np.abs(others[:, 0] * np.cos(a) - others[:, 1] * np.sin(a))
-        before = (ahead > 0) & (aside < half)
-        rise = others[before, 2] - np.tan(np.radians(34.0)) * (ahead[before] - half)
-        cost.append(float(np.clip(rise, 0.0, None).max(initial=0.0)))
-    return _AZIMUTHS_DEG[int(np.argmin(np.round(cost, 1)))]
+def _clearest(points: Float64, triangles: Int64, shown: Bool) -> tuple[float, float]:
+    """Return the azimuth and the elevation, of a few, from which most of the building is seen past its neighbours."""
+    corners = points[triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
+    own = np.flatnonzero(shown)
+    own = own[np.argsort(-np.linalg.norm(normal[own], axis=1), kind="stable")[:_LOOKED_AT]]
+    others = corners[~shown]
+    centres = corners[own].mean(axis=1)
+    best, view = -1.0, (_AZIMUTHS_DEG[0], _ELEVATIONS_DEG[0][0])
+    for elevation, liking in _ELEVATIONS_DEG:
+        for azimuth in _AZIMUTHS_DEG:
+            a, e = np.radians(azimuth), np.radians(elevation)
+            back = -np.array([np.sin(a) * np.cos(e), np.cos(a) * np.cos(e), -np.sin(e)])  # to the camera
+            facing = np.clip(normal[own] @ back, 0.0, None)
+            seen = np.array(
+                [f > 0 and not _hit(c + 1e-3 * back, back, others) for c, f in zip(centres, facing, strict=True)]
+            )
+            score = round(liking * float(facing[seen].sum()) / max(1e-9, float(facing.sum())), 3)
+            if score > best:
+                best, view = score, (azimuth, elevation)
+    return view
+
+
+def _hit(start: Float64, direction: Float64, corners: Float64) -> bool:
+    """Say whether a ray meets a triangle (Moeller and Trumbore, 1997)."""
+    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    across = np.cross(direction, two)
+    det = np.einsum("ij,ij->i", one, across)
+    inverse = 1.0 / np.where(np.abs(det) < 1e-12, np.inf, det)
+    to_start = start - corners[:, 0]
+    u = np.einsum("ij,ij->i", to_start, across) * inverse
+    turned = np.cross(to_start, one)
+    v = turned @ direction * inverse
+    t = np.einsum("ij,ij->i", two, turned) * inverse
+    return bool(((u > 0) & (v > 0) & (u + v < 1) & (t > 1e-6)).any())
 
 
 def _ground(dem: Dem | None, disc: tuple[Float64, float], crs: str, offset: float) -> tuple[Float64, Int64]:

@@ -15,7 +15,7 @@ from citygen.errors import CitygenError
 from citygen.geom.geodesy import transformer
 from citygen.pipeline.extents import Bounds, in_crs
 from citygen.sources.base import Source, SourceOptions, open_source, remote_of
-from citygen.sources.batch import RESERVED
+from citygen.sources.batch import RESERVED, raw_name
 
 _REACH_M = 20.0
 """m around the built outline in which the source's own is looked for: repairs move outlines by millimetres."""
@@ -49,7 +49,7 @@ class RawRow:
     def tags(self) -> dict[str, Any]:
         """Return what the row holds, columns without a value left out; bytes as text."""
         row = self.table.to_pylist()[0]
-        shown = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in row.items()}
+        shown = {raw_name(k): v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in row.items()}
         return {k: v for k, v in shown.items() if v is not None and v != "" and v == v}  # noqa: PLR0124  NaN
 
 

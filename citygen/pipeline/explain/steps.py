@@ -213,7 +213,7 @@ def _attributes(account: Account) -> list[str]:
         elif one.why == "unreadable":
             said.append(f"{one.key} <- {raw}: could not be read, or is not plausible")
         else:
-            said.append(f"{one.key} <- {raw}: says nothing in this dialect")
+            said.append(f"{one.key} <- {raw}: stands for nothing known in this dialect")
     if account.raw is not None and not account.said:
         said.append("The row says nothing that the dialect reads.")
     return said

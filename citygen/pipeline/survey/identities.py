@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from citygen.sources.batch import ID_SAMPLE, RESERVED, id_candidates
+from citygen.sources.batch import ID_SAMPLE, RESERVED, id_candidates, raw_name
 
 
 class Identities:
@@ -67,7 +67,7 @@ def _hashes(ids: pa.ChunkedArray) -> np.ndarray:
 def _chosen(batch: pa.Table, asked: str | None) -> tuple[str | None, str]:
     """Tell from a first batch which column the ids are, and why."""
     columns = [name for name in batch.column_names if name not in RESERVED]
-    raw = {_raw(name): name for name in columns}
+    raw = {raw_name(name): name for name in columns}
     passed = []
     for name in [asked] if asked else dict.fromkeys([*id_candidates(raw), *raw]):
         column = batch[raw.get(name, name)] if name in raw else None
@@ -92,9 +92,3 @@ def _chosen(batch: pa.Table, asked: str | None) -> tuple[str | None, str]:
 
 def _plain(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _raw(name: str) -> str:
-    """Return a column's name in the file."""
-    bare = name.rstrip("_")
-    return bare if bare in RESERVED and bare != name else name
