@@ -56,7 +56,7 @@ def explain_row(out: Path, feature_id: str) -> dict[str, Any]:
     for registry in (HEIGHT_RULES, DIALECTS, ROOFS, FAMILIES):
         registry.load()
     reasons = _reasons(report, row)
-    source_id = next((r["detail"] for r in reasons if r["code"] == DUPLICATE and r["detail"]), feature_id)
+    source_id = _source_id(out, feature_id, reasons)
     source = next((s for s in report["sources"] if s["label"] == row["source"]), None)
     outline = None if row["geometry"] is None else shapely.from_wkb(row["geometry"])
     raw, why = (None, "The report does not name the row's source.")
@@ -82,6 +82,16 @@ def explain_row(out: Path, feature_id: str) -> dict[str, Any]:
         "reasons": reasons,
         "parts": parts,
     }
+
+
+def _source_id(out: Path, feature_id: str, reasons: list[dict[str, Any]]) -> str:
+    """Return the id that a row has in its source; one that was rejected before it had a tile is renamed without a reason."""
+    told = next((reason["detail"] for reason in reasons if reason["code"] == DUPLICATE and reason["detail"]), "")
+    first, sign, number = feature_id.rpartition("#")
+    if told or not (sign and number.isdigit() and [r for r in reasons if r["outcome"] == "rejected"]):
+        return told or feature_id
+    ids = pq.ParquetFile(out / "buildings.parquet").read(columns=["id"])["id"]
+    return first if pc.index(ids, first).as_py() >= 0 else feature_id
 
 
 def read_report(out: Path) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _row(out: Path, feature_id: str) -> dict[str, Any]:
                 return found
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: cannot be read; build again") from error
-    near = similar(pq.read_table(path, columns=["id"])["id"], feature_id)
+    near = similar(table.read(columns=["id"])["id"], feature_id)
     hint = f"; did you mean {', '.join(near)}?" if near else f"; {path} lists the ids"
     raise InputError(f"{out}: no footprint has the id {feature_id!r}{hint}")
 

@@ -48,7 +48,7 @@ class Identities:
         names: list[str] = []
         for batch in again() if len(repeated) else ():
             hit = np.isin(_hashes(batch["id"]), repeated)
-            names += [name for name in batch["id"].filter(pa.array(hit)).to_pylist() if name not in names]
+            names = list(dict.fromkeys([*names, *batch["id"].filter(pa.array(hit)).to_pylist()]))
             if len(names) >= min(3, len(repeated)):
                 break
         return {

@@ -67,8 +67,9 @@ class Shapes:
         self.unreadable += int(problem.sum())
         self.missing += int((~there & ~problem).sum())
         kind = shapely.get_type_id(geometry)
-        for code, count in zip(*np.unique(kind[there], return_counts=True), strict=True):
-            self.types[_name(geometry[int(np.flatnonzero(kind == code)[0])])] += int(count)
+        for code, raised in np.unique(np.stack([kind, shapely.has_z(geometry)], axis=1)[there], axis=0).tolist():
+            rows = np.flatnonzero(there & (kind == code) & (shapely.has_z(geometry) == raised))
+            self.types[f"{geometry[rows[0]].geom_type}{' Z' if raised else ''}"] += len(rows)
         empty = there & shapely.is_empty(geometry)
         self.empty += int(empty.sum())
         self.with_z += int(shapely.has_z(geometry[there]).sum())
@@ -145,8 +146,3 @@ class Shapes:
             },
             "area_m2": self.area.summary(),
         }
-
-
-def _name(geometry: Any) -> str:
-    """Return a geometry's type with Z where it has heights."""
-    return f"{geometry.geom_type}{' Z' if geometry.has_z else ''}"
