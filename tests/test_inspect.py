@@ -166,7 +166,7 @@ def test_broken_text_and_cut_names_are_said(tmp_path: Path) -> None:
         geometry=[shapely.box(0, 0, 1, 1), shapely.box(2, 2, 3, 3)], crs="EPSG:4326",
     )  # fmt: skip
     path = tmp_path / "cut.shp"
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="Column names longer"):
         frame.to_file(path)
     source = only(look(path))
     assert odd(source)["names_cut"] == 2

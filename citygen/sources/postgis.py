@@ -140,7 +140,12 @@ class PostgisSource:
 
 
 def _rows(batch: pa.RecordBatch, needed: list[str], table: Table, shape: Shape) -> Rows:
-    """Turn a record batch of ``rows_sql`` into rows."""
+    """
+    Turn a record batch of ``rows_sql`` into rows.
+
+    They are copied: the driver leaves the bits behind the last row unset, and a digest of the buffers would see them.
+    """
+    batch = batch.take(pa.array(np.arange(batch.num_rows)))
     own_ids = table.key and shape.id_column is None
     return Rows(
         row=batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64),
@@ -201,14 +206,24 @@ def open_postgis(text: str, options: SourceOptions, area: Bounds | None) -> Sour
 
 
 def _srid(database: Database, table: Table, where: str) -> int:
-    """Return the one SRID of a table's geometries; 0 for an empty table."""
+    """Return the one SRID of a table's geometries; of an empty table the one that its column declares."""
     found = [int(row["srid"]) for row in database.ask(srid_sql(table))]
     if len(found) > 1:
         raise InputError(
             f"{where}: its geometries have several SRIDs ({', '.join(map(str, sorted(found)))});"
             " make a view with one of them (ST_Transform) and give that"
         )
-    return found[0] if found else 0
+    if found:
+        return found[0]
+    declared = database.ask(
+        "SELECT srid::int8 AS srid FROM geometry_columns WHERE f_table_schema = $1 AND f_table_name = $2"
+        " AND f_geometry_column = $3 UNION SELECT srid::int8 FROM geography_columns WHERE f_table_schema = $1"
+        " AND f_table_name = $2 AND f_geography_column = $3",
+        table.schema,
+        table.name,
+        table.shape,
+    )
+    return int(declared[0]["srid"]) if declared else 0
 
 
 def _crs_of(database: Database, srid: int) -> str | None:

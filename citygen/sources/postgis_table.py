@@ -295,9 +295,9 @@ def rows_sql(table: Table, columns: list[str], window: str | None) -> str:
         Columns: row number, key as text (null without one), geometry as WKB (curves stroked), then the attributes by place.
     """
     order = _order(table)
-    inner = f"SELECT * FROM {table.sql}"  # noqa: S608  quoted
-    number = quoted(table.key[0]) + "::bigint"
-    if not table.integer_key:  # numbered over the whole table: a row keeps its number whatever the window is
+    if table.integer_key:
+        inner, number = f"SELECT * FROM {table.sql}", f"{quoted(table.key[0])}::bigint"  # noqa: S608  quoted
+    else:  # numbered over the whole table: a row keeps its number whatever the window is
         inner = f'SELECT *, row_number() OVER (ORDER BY {order}) - 1 AS "@row" FROM {table.sql}'  # noqa: S608  quoted
         number, order = '"@row"', '"@row"'
     source = f"({inner}) t"
