@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for the tests: in a scratch folder, on a socket there and a free loopback port, stopped at the end."""
+"""A PostgreSQL server for the tests alone: in a scratch folder, on a socket there and a free loopback port, stopped at the end."""
 
 import os
 import pwd
@@ -29,7 +29,9 @@ class Server:
 
     def local(self, database: str = "city", **more: str) -> str:
         """Connection string over the socket, without a password."""
-        return self._text("postgresql://citygen@/", database, {"host": str(self.folder), "port": str(self.port), **more})
+        return self._text(
+            "postgresql://citygen@/", database, {"host": str(self.folder), "port": str(self.port), **more}
+        )
 
     def remote(self, database: str = "city", password: str = PASSWORD, **more: str) -> str:
         """Connection string over TCP, with a password."""
@@ -84,7 +86,9 @@ def server() -> Iterator[Server]:
 
 def _programs() -> Path:
     """Return the folder of the newest PostgreSQL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]) if p.parts[-3].isdigit() else 0)
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]) if p.parts[-3].isdigit() else 0
+    )
     named = shutil.which("initdb")
     if named:
         found.append(Path(named))

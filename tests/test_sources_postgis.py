@@ -31,7 +31,7 @@ def pg() -> Iterator[Server]:
     try:
         with server() as one:
             one.run(
-                "CREATE TABLE town (gid integer PRIMARY KEY, height text, levels numeric, \"roof:shape\" text, tags hstore,"
+                'CREATE TABLE town (gid integer PRIMARY KEY, height text, levels numeric, "roof:shape" text, tags hstore,'
                 " names text[], extra jsonb, built date, listed boolean, geom geometry(Polygon, 32631))",
                 "CREATE INDEX ON town USING gist (geom)",
                 "INSERT INTO town SELECT k, CASE WHEN k % 3 = 0 THEN '12 m' END, 2.5, CASE WHEN k % 2 = 0 THEN 'gabled' END,"
@@ -108,10 +108,9 @@ def test_only_the_area_is_read(pg: Server) -> None:
 
 def test_a_build_is_that_of_the_same_rows_in_a_file(pg: Server, tmp_path: Path) -> None:
     _, table = read(pg.local(table="town"))
-    frame = gpd.GeoDataFrame(
-        {"gid": table["gid"].to_numpy(), "levels": table["levels"].to_numpy(), "height": table["height"].to_pylist(), "roof:shape": table["roof:shape"].to_pylist()},
-        geometry=shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)), crs="EPSG:32631",
-    )  # fmt: skip
+    columns = {name: table[name].to_pylist() for name in ("gid", "height", "levels", "roof:shape")}
+    shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:32631")
     frame.to_file(tmp_path / "town.fgb", SPATIAL_INDEX="NO")
     options = {"ground_z": 10, "allow_rejected": True, "grid": "metric:250"}
     spec = pg.local(table="public.town")
@@ -127,7 +126,10 @@ def test_a_build_is_that_of_the_same_rows_in_a_file(pg: Server, tmp_path: Path) 
 
 
 def test_a_changed_table_is_another_run(pg: Server, tmp_path: Path) -> None:
-    pg.run("CREATE TABLE moving AS SELECT gid, height, geom FROM town WHERE gid < 20", "ALTER TABLE moving ADD PRIMARY KEY (gid)")
+    pg.run(
+        "CREATE TABLE moving AS SELECT gid, height, geom FROM town WHERE gid < 20",
+        "ALTER TABLE moving ADD PRIMARY KEY (gid)",
+    )
     spec = pg.local(table="moving")
     build(tmp_path / "out", buildings=[spec], ground_z=0)
     build(tmp_path / "out", buildings=[spec], ground_z=0)
@@ -148,7 +150,16 @@ def test_every_pass_sees_the_same_rows_and_can_write_nothing(pg: Server) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ['a"; DROP TABLE town; --', "a'; DROP TABLE town; --", "Mixed Case", "dot.ted", 'qu"ote', "ünï", "select", "%s$1{}"],
+    [
+        'a"; DROP TABLE town; --',
+        "a'; DROP TABLE town; --",
+        "Mixed Case",
+        "dot.ted",
+        'qu"ote',
+        "ünï",
+        "select",
+        "%s$1{}",
+    ],
 )
 def test_names_are_names_and_nothing_else(pg: Server, name: str) -> None:
     table, column, shape = quoted(name), quoted(f"c {name}"), quoted(f"g {name}")

@@ -53,7 +53,7 @@ class Forecast:
     low: Any = field(default_factory=lambda: np.full(2, np.inf))
     high: Any = field(default_factory=lambda: np.full(2, -np.inf))
 
-    def add(self, placed: Placed, suspect: Bool, skip: Bool) -> Bool:
+    def add(self, placed: Placed, world: Objects, suspect: Bool, skip: Bool) -> Bool:
         """
         Count a batch.
 
@@ -61,6 +61,8 @@ class Forecast:
         ----------
         placed : Placed
             n rows, all of them in the area or without a place.
+        world : (n,) object
+            Their geometries in the working CRS.
         suspect : (n,) bool
             Rows that the repair has to look at.
         skip : (n,) bool
@@ -76,7 +78,7 @@ class Forecast:
         _count(self.rejected, placed.reasons[placed.reasons[:, 0] != "", 0])
         look = np.flatnonzero(suspect & build)
         if len(look):
-            lost = self._repair(placed.geometry[look])
+            lost = self._repair(world[look])
             build[look[lost]] = False
         col, row = placed.col[build], placed.row[build]
         keys, counts = np.unique(np.stack([col, row], axis=1), axis=0, return_counts=True)

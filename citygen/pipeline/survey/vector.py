@@ -74,9 +74,10 @@ def survey_source(
         problem = (table["@problem"].is_valid().to_numpy(zero_copy_only=False)) | (
             shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
         )
-        area = np.nan_to_num(shapely.area(placed.geometry))
+        world = placed.geometry
+        area = np.nan_to_num(shapely.area(world))
         suspect = shapes.add(geometry, problem, area, names)
-        build = forecast.add(placed, suspect, _is_line(table))
+        build = forecast.add(placed, world, suspect, _is_line(table))
         coverage.add(table, area, build)
         raw = _raw(table, planned)
         ids.add(raw)
