@@ -190,7 +190,7 @@ def draw_explain(path: Path) -> None:
 
     town = bundled_sample()
     city = citygen.build(town.buildings, dem=town.dem, aoi=town.aoi)
-    picture = city.portrait("way/1005960")
+    picture = city.portrait("way/1002866")
     if picture is not None:
         picture.save(path, optimize=True)
 
