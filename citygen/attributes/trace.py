@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from citygen.arraytypes import Bool, Float64, Objects
-from citygen.attributes.columns import shown, words_of
-from citygen.attributes.dialect import DIALECTS
+from citygen.attributes.columns import words_of
+from citygen.attributes.dialect import DIALECTS, Column
 from citygen.attributes.keys import KEYS, Key, check_column_map
 from citygen.attributes.parsed import _Reader
 
@@ -28,8 +28,8 @@ class KeyRead:
     ----------
     key : Key
         The key.
-    columns : tuple of str
-        The table's columns that were asked, in their order; () where it has none.
+    columns : tuple of tuple of str
+        The table's columns that were asked, in their order; of two where a value is one less the other.
     numbers : (n,) float64 or None
         Metres, degrees, counts or colours, NaN where not given; None for a key of words.
     words : (n,) object of str or None
@@ -43,7 +43,7 @@ class KeyRead:
     """
 
     key: Key
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     numbers: Float64 | None
     words: Objects | None
     given: Bool
@@ -102,14 +102,20 @@ def read_keys(table: pa.Table, dialect: str, column_map: Mapping[str, str]) -> d
     reader = _Reader(table, DIALECTS[dialect], check_column_map(column_map))
     out: dict[str, KeyRead] = {}
     for name, key in KEYS.items():
-        columns = tuple(column.name for column in reader.columns(name))
+        columns = tuple(_names(column) for column in reader.columns(name))
         if columns:
             reader.unread = np.full(table.num_rows, "", dtype=object)
             out[name] = _read(reader, key, columns)
     return out
 
 
-def _read(reader: _Reader, key: Key, columns: tuple[str, ...]) -> KeyRead:
+def _names(column: Column) -> tuple[str, ...]:
+    """Return the columns of a table that one column of a dialect reads."""
+    names: tuple[str, ...] = getattr(column, "names", (column.name,))
+    return names
+
+
+def _read(reader: _Reader, key: Key, columns: tuple[tuple[str, ...], ...]) -> KeyRead:
     """Read one key of a reader that has noted nothing yet."""
     if key.kind in _WORDS:
         words = reader.words(key.name, lower=key.kind != "text")
@@ -146,12 +152,13 @@ def trace_row(table: pa.Table, dialect: str, column_map: Mapping[str, str]) -> l
     out: list[Said] = []
     for name, found in read_keys(table, dialect, column_map).items():
         said: Said | None = None
-        for column in found.columns:
-            raw = words_of(table.column(column))
-            if raw.codes[0] < 0:
+        for columns in found.columns:
+            raw = [words_of(table.column(column)) for column in columns]
+            if raw[0].codes[0] < 0:
                 continue
-            alone = read_keys(table.select([column]), dialect, column_map).get(name)
-            one = _said(name, column, raw.words[raw.codes[0]], alone)
+            alone = read_keys(table.select(list(columns)), dialect, column_map).get(name)
+            text = " less ".join(words.words[words.codes[0]] if words.codes[0] >= 0 else "nothing" for words in raw)
+            one = _said(name, " less ".join(columns), text, alone)
             if one.value is not None or said is None:
                 said = one
             if one.value is not None:
@@ -176,8 +183,3 @@ def _said(name: str, column: str, raw: str, found: KeyRead | None) -> Said:
         return Said(name, column, raw, None, why)
     value = str(found.words[0]) if found.numbers is None and found.words is not None else float(found.numbers[0])  # type: ignore[index]
     return Said(name, column, raw, value, "")
-
-
-def raw_text(name: str, raw: str) -> str:
-    """Write a raw value for people, quoted, escaped and cut; see ``columns.shown``."""
-    return shown(name, raw)

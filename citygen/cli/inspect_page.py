@@ -168,6 +168,8 @@ def _build(page: Page, build: dict[str, Any]) -> None:
     page.fact("footprints", f"{build['footprints']:,}{parts}")
     heights = [f"{name} {item['count']:,} ({percent(item['share'])})" for name, item in build["heights_from"].items()]
     page.fact("heights from", ", ".join(heights))
+    if "not given" in build["heights_from"]:
+        page.fact("", "those not given would be estimated, and marked as such in height_from")
     asked = listed(build["roofs_asked"]) or "none asked for: flat roofs"
     page.fact("roofs", asked)
     if build["roofs_unknown"]:

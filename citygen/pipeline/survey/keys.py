@@ -16,6 +16,8 @@ from citygen.roofs.words import shape_of
 
 TOP = 12
 """Words of a key that are listed."""
+GUESS, NOT_GIVEN = "default", "not given"
+"""The height rule that guesses, and what its rows are counted as: what a build makes of them it finds from all others."""
 
 
 class KeyTally:
@@ -79,7 +81,7 @@ class Coverage:
     rows, parts : int
         Rows counted, and those of them that are building parts.
     heights, findings : Counter of str
-        Rows by the rule that gives their height, and by reason code.
+        Rows by the rule that gives their height, ``NOT_GIVEN`` where none does, and by reason code.
     """
 
     def __init__(self, dialect: str, options: AttributeOptions) -> None:
@@ -105,7 +107,9 @@ class Coverage:
         """
         self.rows += table.num_rows
         for name, found in read_keys(table, self.dialect, self.options.column_map).items():
-            tally = self.keys.setdefault(name, KeyTally(name, found.key.kind, found.columns))
+            tally = self.keys.setdefault(
+                name, KeyTally(name, found.key.kind, tuple(" less ".join(names) for names in found.columns))
+            )
             tally.given += int(found.given.sum())
             tally.zero += int(found.zero.sum())
             tally.unread(found.unread[found.unread != ""].tolist())
@@ -118,7 +122,8 @@ class Coverage:
         kept = table.filter(pa.array(build))
         attributes, findings = read_attributes(kept, area_m2[build], self.options)
         self.parts += int(attributes.is_part.sum())
-        self.heights.update(dict(zip(*_counted(attributes.height_from), strict=True)))
+        given = dict(zip(*_counted(attributes.height_from), strict=True))
+        self.heights.update({NOT_GIVEN if name == GUESS else name: n for name, n in given.items()})
         self.roofs.add(attributes.roof_shape)
         for finding in findings:
             self.findings[finding.code] += len(finding.rows)

@@ -163,7 +163,7 @@ def _attributes(
             "name": dialect.name,
             "text": dialect.text,
             "chosen": "given" if config.dialect else "recognised" if dialect.signature else "none recognised",
-            "by": sorted(dialect.signature.intersection(planned.columns)),
+            "by": sorted((dialect.signature | getattr(dialect, "marks", frozenset())).intersection(planned.columns)),
             "columns_read": len(used),
             "columns": len(planned.columns),
             "share": share(len(used), len(planned.columns)),
