@@ -190,9 +190,9 @@ def test_the_command(town: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_whole_sample_is_explained(sample_out: Path) -> None:
-    """Every fifth row of a town with everything in it: read back, told in full, from the column that held the height."""
+    """Rows all over a town with everything in it: read back, told in full, from the column that held the height."""
     city = citygen.open_city(sample_out)
-    for name, row in city.buildings.iloc[::5].iterrows():
+    for name, row in city.buildings.iloc[::23].iterrows():
         found = city.explain(name)
         assert found["raw"]["read"]
         assert sorted(code for step in found["steps"] for code in step["reasons"]) == sorted(row["reasons"])

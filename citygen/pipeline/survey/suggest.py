@@ -44,7 +44,7 @@ _ABSOLUTE = frozenset(
     {"abs", "absolute", "z", "alt", "altitude", "elev", "elevation", "nap", "nn", "nhn", "ngf", "msl", "zmin", "zmax"}
 )
 _NO_CLASS = frozenset(
-    {"id", "ids", "guid", "uuid", "nr", "no", "name", "ref", "date", "source", "roof", "wall", "part"}
+    {"id", "ids", "guid", "uuid", "nr", "no", "name", "ref", "date", "source", "roof", "wall", "part", "object"}
 )
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 _ENOUGH = 0.5
