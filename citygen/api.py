@@ -299,7 +299,7 @@ class City:
         from citygen.ground.dem import open_dem
 
         options = self.report["options"]
-        present = [path for path in options["dem"] if Path(path).is_file()]
+        present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
         return open_dem(present, crs=options["dem_crs"]) if present else None
 
     def explain(self, feature_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 _FILE = "citygen.toml"
+_INPUTS = frozenset({"CITYGEN_BUILDINGS", "CITYGEN_DEM", "CITYGEN_AOI"})
 
 
 @click.command("inspect")

@@ -12,6 +12,8 @@ from citygen.geom.geodesy import transformer
 from citygen.sources.base import Source
 
 Bounds = tuple[float, float, float, float]
+PARTS_REACH_M = 300.0
+"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
 
 
 def check_overlap(aoi: Any, crs: str, sources: Sequence[Source], name: str | None) -> None:
@@ -136,6 +138,28 @@ def lonlat_box(geometry: Any, crs: str) -> Bounds:
             start, east, widest = left, reach, left - reach
         reach = max(reach, right)
     return (start, south, reach if start == west else east, north)
+
+
+def widened(box: Bounds, reach_m: float) -> Bounds:
+    """
+    Return a box in degrees grown by metres on all sides.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in widened((10.0, 60.0, 11.0, 61.0), 1113.2)]
+    [9.979, 59.99, 11.021, 61.01]
+    """
+    west, south, east, north = box
+    up = reach_m / 111_320.0
+    side = up / max(float(np.cos(np.radians(max(abs(south), abs(north))))), 0.01)
+    if (east - west) % 360.0 + 2 * side >= 360.0:
+        return (-180.0, max(south - up, -90.0), 180.0, min(north + up, 90.0))
+    return (_around(west - side), max(south - up, -90.0), _around(east + side), min(north + up, 90.0))
+
+
+def _around(lon: float) -> float:
+    """Bring a longitude between -180 and 180; these two stay what they are."""
+    return lon if -180.0 <= lon <= 180.0 else (lon + 180.0) % 360.0 - 180.0
 
 
 def _text(bounds: Bounds) -> str:

@@ -10,7 +10,7 @@ archive (DESIGN, promise 9), and nothing is ever written beside the input.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from citygen.errors import InputError
 from citygen.registry import Registry
+from citygen.remote.access import Access, OpenData
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north (x and y, minimum before maximum) in the source's CRS."""
@@ -44,12 +45,15 @@ class SourceOptions:
         The column that holds the feature ids.
     columns : tuple of str or None
         Raw columns to hand on (names that a source lacks are passed over); None hands on all.
+    access : Access
+        How remote sources are reached.
     """
 
     layer: str | None = None
     crs: str | None = None
     id_column: str | None = None
     columns: tuple[str, ...] | None = None
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ class SourceInfo:
         Extent as the file says, in ``crs``; None where it would have to be computed.
     format : str
         Registered name of the format.
+    origin : OpenData or None
+        What must be said of data that were fetched.
+    files : tuple of str
+        The files that it consists of, where that is not the one at ``path``.
     """
 
     name: str
@@ -82,6 +90,8 @@ class SourceInfo:
     feature_count: int | None
     bounds: Bounds | None
     format: str
+    origin: OpenData | None = None
+    files: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -247,8 +257,12 @@ def boxes_of(area: Bounds) -> tuple[Bounds, ...]:
 
 
 def open_file(spec: str | Path, options: SourceOptions | None = None) -> Source:
-    """Open a vector file of this machine, never anything else; see ``open_source``."""
+    """Open a vector file of this machine, or a folder of Parquet files, never anything else; see ``open_source``."""
     path = local_file(spec)
+    if path.is_dir():
+        from citygen.sources.folder import open_folder
+
+        return open_folder(path, options or SourceOptions())
     head = read_head(path)
     for name in SOURCES.names():
         thing = SOURCES[name]
@@ -264,14 +278,16 @@ def open_file(spec: str | Path, options: SourceOptions | None = None) -> Source:
 
 def local_file(spec: str | Path) -> Path:
     """
-    Return the path of an existing, regular, non-empty file on this machine.
+    Return the path of an existing, regular, non-empty file on this machine, or of a folder that holds Parquet files.
 
     Raises
     ------
     InputError
-        For URLs, GDAL's virtual file systems and connection strings, folders, and files that are missing or empty.
+        For URLs, GDAL's virtual file systems and connection strings, other folders, and files that are missing or empty.
     """
     text = str(spec)
+    if remote_of(text) is not None:
+        raise InputError(f"{text}: only a file on this machine is read here; download it and give the file")
     if _REMOTE.match(text) or "\x00" in text:
         known = "; ".join(remote.text for remote in REMOTES) or "none"
         raise InputError(
@@ -280,7 +296,9 @@ def local_file(spec: str | Path) -> Path:
     path = Path(text).expanduser()
     try:
         if path.is_dir():
-            raise InputError(f"{path}: this is a folder; give a file in it{_listing(path)}")
+            if next(path.rglob("*.parquet"), None) is None:
+                raise InputError(f"{path}: this is a folder; give a file in it{_listing(path)}")
+            return path
         if not path.exists():
             raise InputError(f"{path}: no such file")
         if not path.is_file():

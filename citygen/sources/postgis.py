@@ -36,8 +36,6 @@ from citygen.sources.postgis_table import (
 
 log = get_logger(__name__)
 
-_REACH_DEG = 0.02
-"""Degrees beyond the area of interest that are read too: parts and roof lines of a building at its edge."""
 _SESSION = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SET LOCAL DateStyle = 'ISO'",
@@ -166,7 +164,7 @@ def open_postgis(text: str, options: SourceOptions, area: Bounds | None) -> Sour
     options : SourceOptions
         ``layer`` may name the table too; the primary key is the id unless a column is named.
     area : Bounds or None
-        West, south, east, north in degrees: only rows that meet it, and a little around, are read.
+        West, south, east, north in degrees: only rows that meet it are read.
 
     Returns
     -------
@@ -248,8 +246,7 @@ def _window(area: Bounds, crs: str) -> Bounds | None:
     change = pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
     boxes = []
     for west, south, east, north in boxes_of(area):
-        wide = (west - _REACH_DEG, max(-90.0, south - _REACH_DEG), east + _REACH_DEG, min(90.0, north + _REACH_DEG))
-        boxes.append(change.transform_bounds(*wide, densify_pts=21))
+        boxes.append(change.transform_bounds(west, south, east, north, densify_pts=21))
     sides = np.array(boxes)
     if not np.isfinite(sides).all() or (sides[:, 0] >= sides[:, 2]).any():
         return None

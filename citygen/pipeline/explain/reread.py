@@ -103,18 +103,20 @@ def _changed(report: dict[str, Any], source: dict[str, Any]) -> str:
         return "The source was a table in memory; its raw values are not kept."
     if remote_of(path) is not None:
         return f"The source is no file ({path}); it may have changed since, and is not asked again."
-    if not Path(path).is_file():
+    if not Path(path).exists():
         return f"The source {path} is not there any more (or was named from another folder)."
-    stem = Path(path).with_suffix("")
-    hashed = {
-        name: digest for name, digest in report["inputs"].items() if name == path or Path(name).with_suffix("") == stem
-    }
-    if path not in hashed:
+    hashed = {name: digest for name, digest in report["inputs"].items() if _belongs(Path(name), Path(path))}
+    if not hashed:
         return f"The report has no hash of {path}."
     for name, digest in sorted(hashed.items()):
         if not Path(name).is_file() or _digest(Path(name)) != digest:
             return f"The source {name} has changed since the build; its values of today are not shown."
     return ""
+
+
+def _belongs(file: Path, source: Path) -> bool:
+    """Say whether a hashed file is one of a source's: itself, beside it under the same name (shapefiles), or in its folder."""
+    return file == source or source in file.parents or file.with_suffix("") == source.with_suffix("")
 
 
 def _digest(path: Path) -> str:

@@ -20,14 +20,18 @@ from citygen.config import BuildConfig
 from citygen.errors import CitygenError, ConfigError, InputError
 from citygen.ground.rasterfile import driver_of
 from citygen.ground.rasterfile import local_file as local_raster
+from citygen.ground.remote import fetch_dems, remote_dem
 from citygen.log import get_logger, redacted
-from citygen.pipeline.extents import in_crs, lonlat_box
+from citygen.pipeline.extents import PARTS_REACH_M, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.inputs import Inputs, PlannedSource, tile_grid, working_crs
+from citygen.pipeline.remote import access_of
 from citygen.pipeline.survey.forecast import combined
 from citygen.pipeline.survey.raster import describe_raster
 from citygen.pipeline.survey.vector import survey_source
+from citygen.pipeline.survey.where import LONLAT
+from citygen.remote.access import Access, silent
 from citygen.sources.aoi import Aoi, read_aoi
-from citygen.sources.base import Bounds, Source, SourceInfo, SourceOptions, open_source, remote_of
+from citygen.sources.base import Bounds, Source, SourceInfo, SourceOptions, boxes_of, open_source, remote_of
 from citygen.version import __version__
 
 log = get_logger(__name__)
@@ -101,13 +105,19 @@ def inspect_sources(
     area = None if wanted is None else read_aoi(wanted)
     errors: list[dict[str, str]] = []
     rasters: list[dict[str, Any]] = []
+    access = access_of(config, progress or silent)
     planned = [_planned(frame, config, ()) for frame in frames]
-    for spec in (*config.buildings, *config.dem):
+    heights = [spec for spec in (*config.buildings, *config.dem) if spec in config.dem or _is_raster(spec)]
+    for spec in config.buildings:
         try:
-            if spec in config.dem or _is_raster(spec):
-                rasters.append(describe_raster(Path(spec), crs=config.dem_crs))
-            else:
-                planned.append(_open(spec, config, area, sample, [p.label for p in planned]))
+            if spec not in heights:
+                planned.append(_open(spec, config, (area, access), sample, [p.label for p in planned]))
+        except CitygenError as error:
+            errors.append(_error(spec, error))
+    for spec in heights:
+        try:
+            paths = fetch_dems((spec,), _boxes(area, planned) if remote_dem(spec) else (), access)[0]
+            rasters += [describe_raster(Path(path), crs=config.dem_crs) for path in paths]
         except CitygenError as error:
             errors.append(_error(spec, error))
     found = _surveyed(config, planned, area, errors, progress)
@@ -165,9 +175,11 @@ def _error(spec: str, error: CitygenError) -> dict[str, str]:
 
 
 def _is_raster(spec: str) -> bool:
-    """Say whether a file is a raster of heights, by its content; by its name where it is broken."""
+    """Say whether a spec names heights: a file by its content, and by its name where it is broken or a URL."""
     if remote_of(spec) is not None:
-        return False
+        return remote_dem(spec) is not None and Path(spec.partition("?")[0]).suffix.lower() in _RASTERS
+    if remote_dem(spec) is not None:
+        return True
     try:
         driver_of(local_raster(spec))
     except InputError:
@@ -175,10 +187,22 @@ def _is_raster(spec: str) -> bool:
     return True
 
 
-def _open(spec: str, config: BuildConfig, area: Aoi | None, sample: int | None, labels: list[str]) -> PlannedSource:
+def _boxes(area: Aoi | None, planned: list[PlannedSource]) -> tuple[Bounds, ...]:
+    """Return where heights are wanted: the area, else the extent of the footprints, degrees; () where nobody knows."""
+    if area is not None:
+        return boxes_of(lonlat_box(area.geometry, area.crs))
+    box = extent([each.source for each in planned], LONLAT)
+    return () if box is None else boxes_of(box)
+
+
+def _open(
+    spec: str, config: BuildConfig, where: tuple[Aoi | None, Access], sample: int | None, labels: list[str]
+) -> PlannedSource:
     """Open a source with all of its columns."""
-    options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column)
-    source = open_source(spec, options, area=None if area is None else lonlat_box(area.geometry, area.crs))
+    area, access = where
+    options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
+    box = None if area is None else widened(lonlat_box(area.geometry, area.crs), PARTS_REACH_M)
+    source = open_source(spec, options, area=box)
     return _planned(source if sample is None else Sampled(source, sample), config, labels)
 
 
