@@ -104,22 +104,9 @@ def inspect_sources(
     wanted = config.aoi if aoi_geometry is None else aoi_geometry
     area = None if wanted is None else read_aoi(wanted)
     errors: list[dict[str, str]] = []
-    rasters: list[dict[str, Any]] = []
     access = access_of(config, progress or silent)
     planned = [_planned(frame, config, ()) for frame in frames]
-    heights = [spec for spec in (*config.buildings, *config.dem) if spec in config.dem or _is_raster(spec)]
-    for spec in config.buildings:
-        try:
-            if spec not in heights:
-                planned.append(_open(spec, config, (area, access), sample, [p.label for p in planned]))
-        except CitygenError as error:
-            errors.append(_error(spec, error))
-    for spec in heights:
-        try:
-            paths = fetch_dems((spec,), _boxes(area, planned) if remote_dem(spec) else (), access)[0]
-            rasters += [describe_raster(Path(path), crs=config.dem_crs) for path in paths]
-        except CitygenError as error:
-            errors.append(_error(spec, error))
+    rasters = _opened(config, (area, access), sample, planned, errors)
     found = _surveyed(config, planned, area, errors, progress)
     return {
         "citygen": __version__,
@@ -128,6 +115,31 @@ def inspect_sources(
         "errors": errors,
         "build": combined(config, found, rasters),
     }
+
+
+def _opened(
+    config: BuildConfig,
+    where: tuple[Aoi | None, Access],
+    sample: int | None,
+    planned: list[PlannedSource],
+    errors: list[dict[str, str]],
+) -> list[dict[str, Any]]:
+    """Open the footprints, which are added to the planned sources, then describe the rasters; failures go to the errors."""
+    heights = [spec for spec in (*config.buildings, *config.dem) if spec in config.dem or _is_raster(spec)]
+    for spec in config.buildings:
+        try:
+            if spec not in heights:
+                planned.append(_open(spec, config, where, sample, [p.label for p in planned]))
+        except CitygenError as error:
+            errors.append(_error(spec, error))
+    rasters: list[dict[str, Any]] = []
+    for spec in heights:
+        try:
+            paths = fetch_dems((spec,), _boxes(where[0], planned) if remote_dem(spec) else (), where[1])[0]
+            rasters += [describe_raster(Path(path), crs=config.dem_crs) for path in paths]
+        except CitygenError as error:
+            errors.append(_error(spec, error))
+    return rasters
 
 
 def _surveyed(

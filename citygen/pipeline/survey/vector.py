@@ -11,7 +11,7 @@ from citygen.attributes.dialect import DIALECTS, columns_needed
 from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.pipeline.inputs import Inputs, PlannedSource
-from citygen.pipeline.placing import placed_batches
+from citygen.pipeline.placing import Placed, placed_batches
 from citygen.pipeline.survey.columns import Column, column_oddities
 from citygen.pipeline.survey.forecast import Forecast
 from citygen.pipeline.survey.identities import Identities
@@ -58,51 +58,62 @@ def survey_source(
     """
     planned = inputs.sources[number]
     info = planned.source.info
-    shapes, ids = Shapes(), Identities(config.id_column)
-    coverage = Coverage(planned.dialect, options)
-    columns = {name: Column(name) for name in planned.columns}
-    forecast = Forecast(inputs.crs, inputs.grid.name)
+    seen = _Seen(planned, options, config.id_column, Forecast(inputs.crs, inputs.grid.name))
     read = 0
-    for whole, where in placed_batches(inputs, planned, number, config.map):
-        read += len(whole)
-        keep = np.flatnonzero(where.inside | (where.reasons[:, 0] != ""))
-        table, placed = (whole, where) if len(keep) == len(whole) else (whole.take(pa.array(keep)), where.take(keep))
-        if not len(table):
-            continue
-        names = table["@id"].to_pylist()
-        geometry = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False), on_invalid="fix")
-        problem = (table["@problem"].is_valid().to_numpy(zero_copy_only=False)) | (
-            shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
-        )
-        world = placed.geometry
-        area = np.nan_to_num(shapely.area(world))
-        suspect = shapes.add(geometry, problem, area, names)
-        build = forecast.add(placed, world, suspect, _is_line(table))
-        coverage.add(table, area, build)
-        raw = _raw(table, planned)
-        ids.add(raw)
-        for name, column in columns.items():
-            if name in table.column_names:
-                column.add(table[name])
+    for table, placed in placed_batches(inputs, planned, number, config.map):
+        read += len(table)
+        keep = np.flatnonzero(placed.inside | (placed.reasons[:, 0] != ""))
+        if len(keep) == len(table):
+            seen.add(table, placed)
+        elif len(keep):
+            seen.add(table.take(pa.array(keep)), placed.take(keep))
         if progress is not None:
             progress(planned.label, read, info.feature_count or 0)
-    forecast.heights, forecast.parts = coverage.heights, coverage.parts
-    forecast.roofs, forecast.strange_roofs = coverage.asked_roofs()
+    columns = list(seen.columns.values())
     about = {
         **_head(planned, config, read),
-        "extent": _extent(shapes, info.crs),
-        "geometry": shapes.summary(),
-        "ids": ids.summary(lambda: planned.source.batches(None)),
-        **_attributes(planned, coverage, list(columns.values()), config),
+        "extent": _extent(seen.shapes, info.crs),
+        "geometry": seen.shapes.summary(),
+        "ids": seen.ids.summary(lambda: planned.source.batches(None)),
+        **_attributes(planned, seen.coverage, columns, config),
         "oddities": [],
-        "build": forecast.summary(),
+        "build": seen.foreseen().summary(),
     }
-    about["oddities"] = [
-        *place_oddities(shapes.extent, info.crs),
-        *_oddities(about, shapes),
-        *column_oddities(list(columns.values()), info.format),
-    ]
-    return about, forecast
+    place, text = place_oddities(seen.shapes.extent, info.crs), column_oddities(columns, info.format)
+    about["oddities"] = [*place, *_oddities(about, seen.shapes), *text]
+    return about, seen.forecast
+
+
+class _Seen:
+    """What was seen of the rows of a source so far."""
+
+    def __init__(
+        self, planned: PlannedSource, options: AttributeOptions, id_column: str | None, forecast: Forecast
+    ) -> None:
+        self.planned = planned
+        self.shapes, self.ids = Shapes(), Identities(id_column)
+        self.coverage, self.forecast = Coverage(planned.dialect, options), forecast
+        self.columns = {name: Column(name) for name in planned.columns}
+
+    def add(self, table: pa.Table, placed: Placed) -> None:
+        """Count a batch of rows that are in the area or have no place."""
+        geometry = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False), on_invalid="fix")
+        problem = table["@problem"].is_valid().to_numpy(zero_copy_only=False)
+        problem |= shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
+        world = placed.geometry
+        area = np.nan_to_num(shapely.area(world))
+        suspect = self.shapes.add(geometry, problem, area, table["@id"].to_pylist())
+        self.coverage.add(table, area, self.forecast.add(placed, world, suspect, _is_line(table)))
+        self.ids.add(_raw(table, self.planned))
+        for name, column in self.columns.items():
+            if name in table.column_names:
+                column.add(table[name])
+
+    def foreseen(self) -> Forecast:
+        """Return the forecast, with what the attributes say."""
+        self.forecast.heights, self.forecast.parts = self.coverage.heights, self.coverage.parts
+        self.forecast.roofs, self.forecast.strange_roofs = self.coverage.asked_roofs()
+        return self.forecast
 
 
 def _is_line(table: pa.Table) -> Any:
