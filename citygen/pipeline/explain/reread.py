@@ -13,9 +13,11 @@ import shapely
 
 from citygen.errors import CitygenError
 from citygen.geom.geodesy import transformer
+from citygen.geom.parse import parse_wkb
 from citygen.pipeline.extents import Bounds, in_crs
 from citygen.sources.base import Source, SourceOptions, open_source, remote_of
 from citygen.sources.batch import RESERVED, raw_name
+from citygen.sources.swapped import SwappedSource
 
 _REACH_M = 20.0
 """m around the built outline in which the source's own is looked for: repairs move outlines by millimetres."""
@@ -86,6 +88,7 @@ def reread(
             source["path"],
             SourceOptions(layer=options["layer"], crs=options["source_crs"], id_column=options["id_column"]),
         )
+        opened = SwappedSource(opened) if options.get("swap_axes") else opened
         found = list(_matching(opened, source_id, _window(place[0], report["crs"], opened)))
         if not found and place[0] is not None:
             found = list(_matching(opened, source_id, None))
@@ -139,7 +142,7 @@ def _matching(source: Source, source_id: str, window: Bounds | None) -> Iterator
         for k in range(len(hits)):
             one = hits.slice(k, 1)
             wkb, problem = one["geometry"][0].as_py(), one["problem"][0].as_py() or ""
-            geometry = None if wkb is None else shapely.from_wkb(wkb, on_invalid="fix")
+            geometry = None if wkb is None else parse_wkb(np.array([wkb], dtype=object), close=True)[0]
             plain = one.select([name for name in one.column_names if name not in RESERVED])
             yield RawRow(plain, int(one["row"][0].as_py()), geometry, problem, source.info.crs)
 

@@ -32,6 +32,7 @@ from citygen.pipeline.survey.where import LONLAT
 from citygen.remote.access import Access, silent
 from citygen.sources.aoi import Aoi, read_aoi
 from citygen.sources.base import Bounds, Source, SourceInfo, SourceOptions, boxes_of, open_source, remote_of
+from citygen.sources.swapped import SwappedSource
 from citygen.version import __version__
 
 log = get_logger(__name__)
@@ -215,6 +216,7 @@ def _open(
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
     box = None if area is None else widened(lonlat_box(area.geometry, area.crs), PARTS_REACH_M)
     source = open_source(spec, options, area=box)
+    source = SwappedSource(source) if config.swap_axes else source
     return _planned(source if sample is None else Sampled(source, sample), config, labels)
 
 

@@ -10,6 +10,7 @@ import shapely
 from citygen.attributes.dialect import DIALECTS, columns_needed
 from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
+from citygen.geom.parse import parse_wkb
 from citygen.pipeline.inputs import Inputs, PlannedSource
 from citygen.pipeline.placing import Placed, placed_batches
 from citygen.pipeline.survey.columns import Column, column_oddities
@@ -97,7 +98,7 @@ class _Seen:
 
     def add(self, table: pa.Table, placed: Placed) -> None:
         """Count a batch of rows that are in the area or have no place."""
-        geometry = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False), on_invalid="fix")
+        geometry = parse_wkb(table["@geometry"].to_numpy(zero_copy_only=False), close=True)
         problem = table["@problem"].is_valid().to_numpy(zero_copy_only=False)
         problem |= shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
         world = placed.geometry
