@@ -79,7 +79,9 @@ def test_every_id_codes_to_shapes_and_ridges(built: Any, testdata: Path, name: s
     assert (vague == truth.code.isin(VAGUE)).all()
     assert (got.height_from == "height").all()
     assert np.abs(got.height_m - truth.top).max() < 1e-9
-    assert (np.abs(got.footprint_area_m2 / truth.area - 1) < 1e-3).all()  # two map projections
+    kept = pd.Series(["footprint_spikes_removed" not in codes for codes in got.reasons], truth.index)
+    assert (~kept).sum() <= 2
+    assert (np.abs(got.footprint_area_m2 / truth.area - 1)[kept] < 1e-3).all()  # two map projections
 
 
 @pytest.mark.parametrize("name", ["haag-json", "nrw-gml"])
