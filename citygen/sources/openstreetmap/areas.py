@@ -1,0 +1,193 @@
+"""
+Nodes of ways and members of relations to WKB: rings as they are drawn, and multipolygons put together from pieces.
+
+Relation:multipolygon: a place is inside when it lies within an odd number of rings, whatever the roles say. Segments that
+two ways share cancel out (touching inner rings). Where rings cross, are open or cancel out, the roles decide and the
+rings are handed on as drawn, for ``buildings.repair`` to mend; where that is not possible the problem says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from citygen.arraytypes import Bool, Float64, Int32, Int64, UInt8
+from citygen.sources.openstreetmap.elements import NOWHERE
+
+_SAME_LENGTH = 1e-9
+"""Relative: boundary of an assembled area against its segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A way of a relation: role, places of its nodes (n, 2) int32, and whether all of them are known."""
+
+    role: str
+    lonlat: Int32
+
+
+def polygons_wkb(lonlat: Int32, offsets: Int64) -> tuple[UInt8, Int64]:
+    """
+    Write rings as WKB polygons, lines likewise with ``lines_wkb``.
+
+    Parameters
+    ----------
+    lonlat : (k, 2) int32
+        Closed rings one after the other, 1e-7 degrees.
+    offsets : (n + 1,) int64
+        Of the rings.
+
+    Returns
+    -------
+    data : (b,) uint8
+    offsets : (n + 1,) int64
+
+    Examples
+    --------
+    >>> data, at = polygons_wkb(np.array([[0, 0], [9, 0], [9, 9], [0, 0]], np.int32), np.array([0, 4]))
+    >>> shapely.from_wkb(bytes(data)).area
+    4.05e-13
+    """
+    return _wkb(lonlat, offsets, np.array([1, 3, 0, 0, 0, 1, 0, 0, 0], dtype=np.uint8))
+
+
+def lines_wkb(lonlat: Int32, offsets: Int64) -> tuple[UInt8, Int64]:
+    """Write lines as WKB; see ``polygons_wkb``."""
+    return _wkb(lonlat, offsets, np.array([1, 2, 0, 0, 0], dtype=np.uint8))
+
+
+def degrees(lonlat: Int32) -> Float64:
+    """Return places in degrees, the doubles nearest to the seven decimals."""
+    return np.asarray(lonlat, dtype=np.float64) / 1e7
+
+
+def _wkb(lonlat: Int32, offsets: Int64, start: UInt8) -> tuple[UInt8, Int64]:
+    counts = np.diff(offsets)
+    head = len(start) + 4
+    ends = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(head + 16 * counts, out=ends[1:])
+    heads = np.empty((len(counts), head), dtype=np.uint8)
+    heads[:, : len(start)] = start
+    heads[:, len(start) :] = counts.astype("<u4").view(np.uint8).reshape(-1, 4)
+    out = np.empty(ends[-1], dtype=np.uint8)
+    is_head = np.zeros(ends[-1], dtype=np.bool_)
+    at = (ends[:-1, None] + np.arange(head)).ravel()
+    is_head[at] = True
+    out[at] = heads.ravel()
+    out[~is_head] = degrees(lonlat).astype("<f8").view(np.uint8).ravel()
+    return out, ends
+
+
+def repeats(refs: Int64, offsets: Int64) -> Bool:
+    """Say which closed ways pass a node more than once, beside their end, (n,) bool."""
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    inner = np.ones(len(refs), dtype=np.bool_)
+    inner[offsets[1:] - 1] = False
+    follows = np.zeros(len(refs), dtype=np.bool_)  # a node twice in a row is no return to it
+    follows[1:] = (refs[1:] == refs[:-1]) & (owner[1:] == owner[:-1])
+    which = np.flatnonzero(inner & ~follows)
+    order = which[np.lexsort((refs[which], owner[which]))]
+    again = (refs[order][1:] == refs[order][:-1]) & (owner[order][1:] == owner[order][:-1])
+    out = np.zeros(len(offsets) - 1, dtype=np.bool_)
+    out[owner[order[1:][again]]] = True
+    return out
+
+
+def assemble(members: Sequence[Member]) -> tuple[Any, str]:
+    """
+    Put an area together from ways.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Each with all nodes known.
+
+    Returns
+    -------
+    shapely geometry or None
+        Polygon or MultiPolygon, degrees; invalid where the rings are.
+    str
+        Why there is none, else ''.
+
+    Examples
+    --------
+    >>> ring = np.array([[0, 0], [10**7, 0], [10**7, 10**7], [0, 0]], np.int32)
+    >>> assemble([Member("outer", ring[:3]), Member("outer", ring[2:])])[0].area
+    0.5
+    """
+    segments, odd = _segments([m.lonlat for m in members])
+    if not len(segments):
+        return None, "its ways have no length"
+    for chosen in ([odd] if odd.all() else [odd, np.ones_like(odd)]) if odd.any() else [np.ones_like(odd)]:
+        area = _even_odd(segments[chosen])
+        if area is not None:
+            return area, ""
+    return _as_drawn(members)
+
+
+def untangled(ring: Int32) -> Any:
+    """
+    Return the area of a ring that passes a node twice; None where it is no area of several rings that touch there.
+
+    Parameters
+    ----------
+    ring : (n, 2) int32
+        Closed.
+    """
+    segments, odd = _segments([ring])
+    return _even_odd(segments) if len(segments) and odd.all() else None
+
+
+def _segments(lines: Sequence[Int32]) -> tuple[Int32, Bool]:
+    """Return the segments of lines, each once (n, 2, 2), and which occur an odd number of times."""
+    pairs = np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines]).astype(np.int64)
+    code = pairs[:, :, 0] * (1 << 32) + pairs[:, :, 1]
+    code.sort(axis=1)
+    code = code[code[:, 0] != code[:, 1]]
+    unique, counts = np.unique(code, axis=0, return_counts=True)
+    lat = ((unique + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    return np.stack([(unique - lat) >> 32, lat], axis=2).astype(np.int32), counts % 2 == 1
+
+
+def _even_odd(segments: Int32) -> Any:
+    """Return the area within segments, or None where they are open or cross."""
+    _, degree = np.unique(segments.reshape(-1, 2), axis=0, return_counts=True)
+    if (degree % 2).any():
+        return None
+    lines = shapely.linestrings(degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2))
+    area = shapely.build_area(shapely.multilinestrings(lines))
+    if area is None or shapely.is_empty(area) or not shapely.is_valid(area):
+        return None
+    whole = float(shapely.length(lines).sum())
+    return area if abs(shapely.length(area) - whole) <= _SAME_LENGTH * whole else None
+
+
+def _as_drawn(members: Sequence[Member]) -> tuple[Any, str]:
+    """Return the rings of the outer ways with those of the inner ones in them, unchecked, or why there is none."""
+    found: dict[bool, list[Any]] = {}
+    for inner in (False, True):
+        lines = [degrees(m.lonlat) for m in members if (m.role == "inner") == inner and len(m.lonlat) > 1]
+        if lines:
+            merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(list(map(shapely.linestrings, lines)))))
+            open_ends = [part for part in merged if not shapely.is_closed(part)]
+            if open_ends:
+                lon, lat = shapely.get_coordinates(open_ends[0])[0].tolist()
+                return None, f"a ring is open or splits at {lon:.7f}, {lat:.7f}"
+            found[inner] = [shapely.LinearRing(part.coords) for part in merged if shapely.get_num_coordinates(part) > 3]
+    outers, inners = found.get(False, []), found.get(True, [])
+    if not outers:
+        return None, "it has no outer ring" if not members else "its rings enclose no area"
+    holes: list[list[Any]] = [[] for _ in outers]
+    for ring in inners:
+        start = shapely.points(ring.coords[0])
+        holding = [k for k, outer in enumerate(outers) if shapely.intersects(shapely.Polygon(outer).buffer(0), start)]
+        holes[holding[0] if holding else 0].append(ring)
+    polygons = [shapely.Polygon(outer, mine) for outer, mine in zip(outers, holes, strict=True)]
+    return (polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)), ""
+
+
+def located(lonlat: Int32) -> Bool:
+    """Say which nodes have a place, (n,) bool."""
+    return np.asarray(lonlat[:, 0] != NOWHERE)
