@@ -46,9 +46,11 @@ class Osm:
         """Yield the batches: ways, relations, nodes, each in file order; see ``citygen.sources.base.Source``."""
         most = max(1, min(batch_rows, _MOST_CELLS // max(1, len(self.shape.names))))
         waiting: list[pa.Table] = []
+        from citygen.sources.openstreetmap.turns import in_turn
+
         own = [] if self.shape.id_column is None else [self.shape.id_column]
-        for piece in self.contents.pieces(tuple(dict.fromkeys([*self.shape.names, *own])), bbox):
-            table = make_batch(piece, self.shape, None)
+        pieces = self.contents.pieces(tuple(dict.fromkeys([*self.shape.names, *own])), bbox)
+        for table in in_turn(lambda piece: make_batch(piece(), self.shape, None), pieces):
             if table is not None:
                 waiting.append(table)
             while sum(map(len, waiting)) >= most:

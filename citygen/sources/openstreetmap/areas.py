@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from citygen.arraytypes import Bool, Float64, Int32, Int64, UInt8
+from citygen.arraytypes import Bool, Float64, Int32, Int64, Objects, UInt8
 from citygen.sources.openstreetmap.elements import NOWHERE
 
 _SAME_LENGTH = 1e-9
@@ -156,21 +156,23 @@ def _even_odd(segments: Int32) -> Any:
     _, degree = np.unique(segments.reshape(-1, 2), axis=0, return_counts=True)
     if (degree % 2).any():
         return None
-    lines = shapely.linestrings(degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2))
+    lines: Objects = np.asarray(shapely.linestrings(degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2)))
     area = shapely.build_area(shapely.multilinestrings(lines))
     if area is None or shapely.is_empty(area) or not shapely.is_valid(area):
         return None
     whole = float(shapely.length(lines).sum())
-    return area if abs(shapely.length(area) - whole) <= _SAME_LENGTH * whole else None
+    return area if abs(float(shapely.length(area)) - whole) <= _SAME_LENGTH * whole else None
 
 
 def _as_drawn(members: Sequence[Member]) -> tuple[Any, str]:
     """Return the rings of the outer ways with those of the inner ones in them, unchecked, or why there is none."""
     found: dict[bool, list[Any]] = {}
     for inner in (False, True):
-        lines = [degrees(m.lonlat) for m in members if (m.role == "inner") == inner and len(m.lonlat) > 1]
+        lines = [
+            shapely.LineString(degrees(m.lonlat)) for m in members if (m.role == "inner") == inner and len(m.lonlat) > 1
+        ]
         if lines:
-            merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(list(map(shapely.linestrings, lines)))))
+            merged = shapely.get_parts(shapely.line_merge(shapely.MultiLineString(lines)))
             open_ends = [part for part in merged if not shapely.is_closed(part)]
             if open_ends:
                 lon, lat = shapely.get_coordinates(open_ends[0])[0].tolist()

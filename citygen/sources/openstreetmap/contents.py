@@ -1,9 +1,10 @@
 """A scanned file of OpenStreetMap elements to rows of the contract, piece by piece: tags to columns, nodes to WKB."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,7 @@ class Contents:
         """Return the number of rows."""
         return sum(map(len, self.rows.ways)) + len(self.rows.areas) + len(self.scan.apexes)
 
-    def pieces(self, columns: Sequence[str], bbox: Bounds | None) -> Iterator[BatchRows]:
+    def pieces(self, columns: Sequence[str], bbox: Bounds | None) -> Iterator[Callable[[], BatchRows]]:
         """
         Yield the rows that meet a box or have no place, in the order of the file: ways, relations, nodes.
 
@@ -70,22 +71,22 @@ class Contents:
 
         Yields
         ------
-        citygen.sources.batch.Rows
-            At most as many rows as a block of the file has elements.
+        callable
+            Gives ``citygen.sources.batch.Rows``, at most as many as a block of the file has elements; may run in any thread.
         """
         places = self._places()
         first = 0
         for k, (block, rows) in enumerate(zip(self.scan.ways, self.rows.ways, strict=True)):
             if len(rows):
                 more, told = _of_block(self.rows.changes, k, rows), _of_block(self.rows.problems, k, rows)
-                yield from _ways(_Piece(block.take(rows), first, more, told), places, columns, bbox)
+                yield partial(_ways, _Piece(block, rows, first, more, told), places, columns, bbox)
             first += len(rows)
         for start in range(0, len(self.rows.areas), _AREAS):
             areas = self.rows.areas[start : start + _AREAS]
-            yield from _areas(self.scan, areas, first + start, places, columns, bbox)
+            yield partial(_areas, self.scan, areas, first + start, places, columns, bbox)
         first += len(self.rows.areas)
         if len(self.scan.apexes):
-            yield from _apexes(self.scan, first, columns, bbox)
+            yield partial(_apexes, self.scan, first, columns, bbox)
 
     def _places(self) -> "_Places":
         """Read the places of all nodes that rows need."""
@@ -115,9 +116,10 @@ class _Places:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Ways that are rows: the number of the first, tags that relations add, and problems, by place in the block."""
+    """Rows of a block: the number of the first, tags that relations add, and problems, by place among them."""
 
-    ways: Block
+    block: Block
+    rows: Int64
     first: int
     changes: Mapping[int, Mapping[str, str]]
     problems: Mapping[int, str]
@@ -158,9 +160,9 @@ def read_contents(path: Path, *, pbf: bool) -> Contents:
     return Contents(reader, scan, rows, rows.columns(scan))
 
 
-def _ways(piece: _Piece, places: _Places, columns: Sequence[str], bbox: Bounds | None) -> Iterator[BatchRows]:
-    """Yield the rows of ways."""
-    block = piece.ways
+def _ways(piece: _Piece, places: _Places, columns: Sequence[str], bbox: Bounds | None) -> BatchRows:
+    """Return the rows of ways."""
+    block = piece.block.take(piece.rows)
     n, lonlat = len(block), places.of(block.refs)
     owner = np.repeat(np.arange(n), np.diff(block.ref_offsets))
     missing = np.bincount(owner[~located(lonlat)], minlength=n)
@@ -176,11 +178,11 @@ def _ways(piece: _Piece, places: _Places, columns: Sequence[str], bbox: Bounds |
         told[i] = _complaint(int(counts[i]), int(missing[i]), closed=bool(closed[i]))
     for i, text in piece.problems.items():
         told[i] = text
-    good = np.equal(told, None)
+    good = np.array([text is None for text in told.tolist()], dtype=np.bool_)
     geometry = _way_geometry(block, lonlat, np.flatnonzero(good & is_area), np.flatnonzero(good & ~is_area))
     keep = np.flatnonzero(_meets(_boxes(lonlat, block.ref_offsets, good), bbox))
     kept = block.take(keep)
-    attributes = _columns(kept, columns)
+    attributes = kept.columns(columns)
     back = {int(i): k for k, i in enumerate(keep.tolist())} if piece.changes else {}
     changes = {back[i]: more for i, more in piece.changes.items() if i in back}
     for name in columns:
@@ -190,7 +192,7 @@ def _ways(piece: _Piece, places: _Places, columns: Sequence[str], bbox: Bounds |
                 values[k] = more.get(name, values[k])
             attributes[name] = text_array(values)
     problem = text_array(told[keep].tolist())
-    yield BatchRows(piece.first + keep, geometry.take(pa.array(keep)), attributes, problem, _ids("way/", kept.ids))
+    return BatchRows(piece.first + keep, geometry.take(pa.array(keep)), attributes, problem, _ids("way/", kept.ids))
 
 
 def _complaint(count: int, missing: int, *, closed: bool) -> str:
@@ -226,8 +228,8 @@ def _way_geometry(block: Block, lonlat: Int32, rings: Int64, lines: Int64) -> pa
 
 def _areas(
     scan: Scan, areas: Sequence[Area], first: int, places: _Places, columns: Sequence[str], bbox: Bounds | None
-) -> Iterator[BatchRows]:
-    """Yield the rows of relations."""
+) -> BatchRows:
+    """Return the rows of relations."""
     geometries, problems = [], []
     for area in areas:
         found, problem = (None, area.problem) if area.problem else _area(scan, area, places)
@@ -239,10 +241,10 @@ def _areas(
     attributes = {name: text_array([area.tags.get(name) for area in kept]) for name in columns}
     ids = _ids("relation/", np.array([area.id for area in kept], dtype=np.int64))
     problem = text_array([problems[k] for k in keep.tolist()])
-    yield BatchRows(first + keep, geometry.take(pa.array(keep)), attributes, problem, ids)
+    return BatchRows(first + keep, geometry.take(pa.array(keep)), attributes, problem, ids)
 
 
-def _area(scan: Scan, area: Area, places: _Places) -> tuple[object, str]:
+def _area(scan: Scan, area: Area, places: _Places) -> tuple[Any, str]:
     """Put the area of a relation together."""
     members = []
     for role, block, row in area.ways:
@@ -250,13 +252,16 @@ def _area(scan: Scan, area: Area, places: _Places) -> tuple[object, str]:
         missing = int((~located(lonlat)).sum())
         if missing:
             number = int(scan.ways[block].ids[row])
-            return None, f"{missing} of the {len(lonlat)} nodes of its way/{number} are not in the file or have no place"
+            return (
+                None,
+                f"{missing} of the {len(lonlat)} nodes of its way/{number} are not in the file or have no place",
+            )
         members.append(Member(role, lonlat))
     return assemble(members)
 
 
-def _apexes(scan: Scan, first: int, columns: Sequence[str], bbox: Bounds | None) -> Iterator[BatchRows]:
-    """Yield the rows of nodes."""
+def _apexes(scan: Scan, first: int, columns: Sequence[str], bbox: Bounds | None) -> BatchRows:
+    """Return the rows of nodes."""
     known = located(scan.apex_lonlat)
     lonlat = degrees(scan.apex_lonlat)
     points: Objects = np.full(len(lonlat), None, dtype=object)
@@ -266,14 +271,7 @@ def _apexes(scan: Scan, first: int, columns: Sequence[str], bbox: Bounds | None)
     kept = scan.apexes.take(keep)
     problem = text_array([None if good else "this node has no place" for good in known[keep].tolist()])
     geometry = pa.array(shapely.to_wkb(points[keep]), pa.binary())
-    yield BatchRows(first + keep, geometry, _columns(kept, columns), problem, _ids("node/", kept.ids))
-
-
-def _columns(block: Block, columns: Sequence[str]) -> dict[str, pa.Array]:
-    """Return the values of keys."""
-    present = set(block.key_names().values())
-    nothing = pa.nulls(len(block), pa.string())
-    return {name: block.column(name) if name in present else nothing for name in columns}
+    return BatchRows(first + keep, geometry, kept.columns(columns), problem, _ids("node/", kept.ids))
 
 
 def _ids(kind: str, numbers: Int64) -> pa.Array:

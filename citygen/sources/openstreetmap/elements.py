@@ -80,10 +80,12 @@ class Block:
 
     def has(self, names: Iterable[str]) -> Bool:
         """Say which elements carry one of some keys with a value other than 'no', (n,) bool."""
-        wanted = np.concatenate([self.number(name) for name in names])
-        tags = np.isin(self.keys, wanted) & ~np.isin(self.vals, self.number(NO))
+        wanted = np.zeros(len(self.strings), dtype=np.bool_)
+        wanted[np.concatenate([self.number(name) for name in names])] = True
+        counts = np.ones(len(self.strings), dtype=np.bool_)
+        counts[self.number(NO)] = False
         out = np.zeros(len(self), dtype=np.bool_)
-        out[self.owners()[tags]] = True
+        out[self.owners()[wanted[self.keys] & counts[self.vals]]] = True
         return out
 
     def key_names(self) -> dict[int, str]:
@@ -101,12 +103,20 @@ class Block:
         """Return the nodes of one way, (k,) int64."""
         return self.refs[self.ref_offsets[i] : self.ref_offsets[i + 1]]
 
-    def column(self, name: str) -> pa.Array:
-        """Return the values of a key, (n,) string, null where an element lacks it."""
-        at = np.full(len(self), -1, dtype=np.int64)
-        tags = np.isin(self.keys, self.number(name))
-        at[self.owners()[tags]] = self.vals[tags]
-        return self.strings.take(pa.array(at, mask=at < 0))
+    def columns(self, names: Sequence[str]) -> dict[str, pa.Array]:
+        """Return the values of keys, (n,) string each, null where an element lacks one."""
+        numbers: dict[str, list[int]] = {}
+        for number, name in self.key_names().items():
+            numbers.setdefault(name, []).append(number)
+        owners, nothing = self.owners(), pa.nulls(len(self), pa.string())
+        out = {}
+        for name in names:
+            at = np.full(len(self), -1, dtype=np.int32)
+            for number in numbers.get(name, ()):
+                tags = np.flatnonzero(self.keys == number)
+                at[owners[tags]] = self.vals[tags]
+            out[name] = self.strings.take(pa.array(at, mask=at < 0)) if name in numbers else nothing
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +166,7 @@ class Reader(Protocol):
         ...
 
 
-def block_of(
-    ids: Sequence[int], nodes: Sequence[Sequence[int]], tags: Sequence[Mapping[str, str]]
-) -> Block:
+def block_of(ids: Sequence[int], nodes: Sequence[Sequence[int]], tags: Sequence[Mapping[str, str]]) -> Block:
     """
     Make a block of elements that are given one by one.
 

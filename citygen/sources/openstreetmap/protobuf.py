@@ -102,7 +102,7 @@ def _elements(buf, spans, out):
                 return False
             if number == 1 and wire == 0:
                 out[k, 0] = a
-            elif wire == 2 or wire == 0:
+            elif wire in (0, 2):
                 column = 2 * number - 3 if number in (2, 3) else 2 * number - 11 if number in (8, 9, 10) else 0
                 if column:
                     out[k, column] = a

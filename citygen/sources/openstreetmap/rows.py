@@ -15,7 +15,6 @@ from citygen.arraytypes import Int64
 from citygen.sources.openstreetmap.elements import (
     AREA_KEYS,
     WAY_KEYS,
-    Block,
     Relation,
     Scan,
     core_tags,
@@ -174,9 +173,7 @@ def _old_style(found: _Found, relation: Relation, outers: Sequence[tuple[int, in
     return {**relation.tags, **tags} if any(is_given(tags, key) for key in AREA_KEYS) else None
 
 
-def _take_in(
-    found: _Found, relation: int, tags: dict[str, str], outers: Iterable[tuple[int, int]]
-) -> dict[str, str]:
+def _take_in(found: _Found, relation: int, tags: dict[str, str], outers: Iterable[tuple[int, int]]) -> dict[str, str]:
     """Give a relation the tags of its outer ways that are the same building (or part), and make them no rows."""
     tags = dict(tags)
     key = next(key for key in AREA_KEYS if is_given(tags, key))
@@ -225,4 +222,3 @@ def _add(found: _Found, name: str, more: dict[str, str], *, needed: str) -> None
     else:
         found.asked.add(at)
         found.changes.setdefault(at, {}).update(new)
-

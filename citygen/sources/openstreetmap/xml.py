@@ -37,7 +37,7 @@ _OBJECTS = ("node", "way", "relation")
 _TYPES = {"node": "n", "way": "w", "relation": "r"}
 
 
-class _Wrong(Exception):
+class _WrongError(Exception):
     """What a file says that OSM XML does not allow."""
 
 
@@ -81,14 +81,14 @@ class _Elements:
             elif name == "member" and self.kind == "relation":
                 kind = _TYPES.get(_text(given, "type", name))
                 if kind is None:
-                    raise _Wrong(f"a member of type {given['type']!r}")
+                    raise _WrongError(f"a member of type {given['type']!r}")
                 self.members.append((kind, _whole(given, "ref", name), given.get("role", "")))
             elif name in _OBJECTS:
-                raise _Wrong(f"a {name} within a {self.kind}")
+                raise _WrongError(f"a {name} within a {self.kind}")
         elif self.depth == 1:
             version = given.get("version", "0.6")
             if name != "osm" or version != "0.6":
-                raise _Wrong(f"<{name} version={version!r}>, and <osm version='0.6'> is read")
+                raise _WrongError(f"<{name} version={version!r}>, and <osm version='0.6'> is read")
 
     def end(self, name: str) -> None:
         """Take in a tag that closes."""
@@ -169,7 +169,7 @@ def _parse(path: Path) -> _Elements:
             parser.ParseFile(file)
     except expat.ExpatError as error:
         raise InputError(f"{path}: the XML is damaged or cut off ({error}); fetch or export it again") from error
-    except (_Wrong, ValueError, OverflowError, UnicodeError) as error:
+    except (_WrongError, ValueError, OverflowError, UnicodeError) as error:
         raise InputError(f"{path}: line {parser.CurrentLineNumber}: {error}; not OSM XML as it should be") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -178,7 +178,7 @@ def _parse(path: Path) -> _Elements:
 
 def _refuse(name: str, *_: object) -> NoReturn:
     """Refuse a document type, before any entity of it is declared."""
-    raise _Wrong(f"a document type {name!r}, which may hold entities and is not read")
+    raise _WrongError(f"a document type {name!r}, which may hold entities and is not read")
 
 
 def _ways(found: _Elements) -> tuple[Block, ...]:
@@ -203,7 +203,7 @@ def _ways(found: _Elements) -> tuple[Block, ...]:
 def _text(given: dict[str, str], name: str, where: str) -> str:
     """Return an attribute that must be there."""
     if name not in given:
-        raise _Wrong(f"a {where} without {name}")
+        raise _WrongError(f"a {where} without {name}")
     return given[name]
 
 
@@ -213,9 +213,9 @@ def _whole(given: dict[str, str], name: str, where: str) -> int:
     try:
         value = int(text)
     except ValueError as error:
-        raise _Wrong(f"a {where} with {name}={text[:40]!r}, no number") from error
+        raise _WrongError(f"a {where} with {name}={text[:40]!r}, no number") from error
     if not -(2**63) <= value < 2**63:
-        raise _Wrong(f"a {where} with {name}={text[:40]!r}, beyond 64 bits")
+        raise _WrongError(f"a {where} with {name}={text[:40]!r}, beyond 64 bits")
     return value
 
 
