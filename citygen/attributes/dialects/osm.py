@@ -4,6 +4,7 @@ OpenStreetMap tags -> canonical keys.
 Tag pages: Simple_3D_Buildings, Key:height, Key:building:levels, Key:building:min_level, Key:min_height,
 Key:roof:shape, Key:roof:direction, Key:roof:orientation, Key:building:colour. ``building:height`` and the
 ``building:roof:*`` spellings are older synonyms. ``roof:direction`` looks down the slope, as ours does.
+``osm:outline`` is no tag: it is where the source of OpenStreetMap files says what a ``type=building`` relation says.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
     "wall_colour": ("building:colour", "building:color"),
     "roof_colour": ("roof:colour", "roof:color", "building:roof:colour"),
     "part": ("building:part",),
+    "part_of": ("osm:outline",),
     "location": ("location",),
 }
 

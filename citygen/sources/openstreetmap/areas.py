@@ -137,7 +137,7 @@ def untangled(ring: Int32) -> Any:
         Closed.
     """
     segments, odd = _segments([ring])
-    return _even_odd(segments) if len(segments) and odd.all() else None
+    return _even_odd(segments[odd]) if odd.any() else None
 
 
 def _segments(lines: Sequence[Int32]) -> tuple[Int32, Bool]:
@@ -156,12 +156,23 @@ def _even_odd(segments: Int32) -> Any:
     _, degree = np.unique(segments.reshape(-1, 2), axis=0, return_counts=True)
     if (degree % 2).any():
         return None
-    lines: Objects = np.asarray(shapely.linestrings(degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2)))
-    area = shapely.build_area(shapely.multilinestrings(lines))
-    if area is None or shapely.is_empty(area) or not shapely.is_valid(area):
+    ends = degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2)
+    lines: Objects = np.asarray(shapely.linestrings(ends))
+    faces = np.array([face for face in shapely.get_parts(shapely.polygonize(lines)) if _is_inside(face, ends)])
+    area = shapely.union_all(faces) if len(faces) > 1 else next(iter(faces), None)
+    if area is None or not shapely.is_valid(area):
         return None
     whole = float(shapely.length(lines).sum())
     return area if abs(float(shapely.length(area)) - whole) <= _SAME_LENGTH * whole else None
+
+
+def _is_inside(face: Any, ends: Float64) -> bool:
+    """Say whether a way out of a face crosses an odd number of segments (n, 2, 2)."""
+    x, y = shapely.get_coordinates(shapely.point_on_surface(face))[0]
+    (ax, ay), (bx, by) = ends[:, 0].T, ends[:, 1].T
+    spans = (ay > y) != (by > y)
+    right = ax[spans] + (y - ay[spans]) / (by[spans] - ay[spans]) * (bx[spans] - ax[spans]) > x
+    return bool(right.sum() % 2)
 
 
 def _as_drawn(members: Sequence[Member]) -> tuple[Any, str]:

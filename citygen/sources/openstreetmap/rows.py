@@ -26,6 +26,8 @@ OUTLINE = "osm:outline"
 """Raw column: id of the outline that a part belongs to, as a ``type=building`` relation says."""
 
 _NO_RING = frozenset({"part", "outline", "label", "entrance", "admin_centre", "subarea", "ridge", "edge"})
+_MEASURES = frozenset({"height", "min_height", "max_height", "min_level", "levels", "layer", "name", "colour", "material"})
+"""Keys that, like ``building:*`` and ``roof:*``, leave open what a member of a building relation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +190,14 @@ def _take_in(found: _Found, relation: int, tags: dict[str, str], outers: Iterabl
 
 def _building(found: _Found, relation: Relation) -> None:
     """Give a building relation's tags to its outline, and its outline's id to its parts."""
-    outline = next(((kind, i) for kind, i, role in relation.members if role == "outline" and kind in "wr"), None)
-    named = None if outline is None else _name(found, *outline)
-    if named is not None and outline is not None:
+    outline = next((_name(found, kind, i) for kind, i, role in relation.members if role == "outline"), None)
+    if outline is not None:
         own = {key: value for key, value in relation.tags.items() if key not in ("type", "building:part")}
-        _add(found, named, own, needed="building")
+        outline = outline if _add(found, outline, own, needed="building") else None
     for kind, i, role in relation.members:
         part = _name(found, kind, i) if role == "part" else None
-        if part is not None and part != named:
-            _add(found, part, {} if named is None else {OUTLINE: named}, needed="building:part")
+        if part is not None and part != outline:
+            _add(found, part, {} if outline is None else {OUTLINE: outline}, needed="building:part")
 
 
 def _name(found: _Found, kind: str, number: int) -> str | None:
@@ -209,16 +210,21 @@ def _name(found: _Found, kind: str, number: int) -> str | None:
     return f"relation/{found.taken[at]}" if at in found.taken else f"way/{number}"
 
 
-def _add(found: _Found, name: str, more: dict[str, str], *, needed: str) -> None:
-    """Add tags to a row where it lacks them; one that says neither building nor part becomes what is needed."""
+def _add(found: _Found, name: str, more: dict[str, str], *, needed: str) -> bool:
+    """Add tags to a row where it lacks them; False for one that is something else: a part for an outline, a fence."""
     kind, _, number = name.partition("/")
     at = found.way(int(number)) if kind == "way" else None
     tags = found.areas[int(number)].tags if at is None else found.tags(at)
     new = {key: value for key, value in more.items() if key not in tags}
-    if not any(is_given({**tags, **new}, key) for key in AREA_KEYS):
-        new[needed] = "yes"
+    if not any(is_given(tags, key) for key in AREA_KEYS):
+        if not all(key in _MEASURES or key.startswith(("building:", "roof:")) for key in core_tags(tags)):
+            return False
+        new.setdefault(needed, "yes")
+    elif needed == "building" and not is_given(tags, "building"):
+        return False
     if at is None:
         found.areas[int(number)].tags.update(new)
     else:
         found.asked.add(at)
         found.changes.setdefault(at, {}).update(new)
+    return True

@@ -1,0 +1,360 @@
+"""
+One blob of an OpenStreetMap PBF file to what of it concerns buildings: unpacked, split, decoded by the protobuf kernels.
+
+Format: https://wiki.openstreetmap.org/wiki/PBF_Format (osmformat.proto).
+"""
+
+import lzma
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from citygen.arraytypes import Bool, Int32, Int64, UInt8
+from citygen.sources.openstreetmap.elements import (
+    APEX_KEY,
+    NO,
+    NOWHERE,
+    RELATION_TYPES,
+    WAY_KEYS,
+    Block,
+    Relation,
+    matters,
+)
+from citygen.sources.openstreetmap.matching import match
+from citygen.sources.openstreetmap.protobuf import EIGHT, ID, KEYS, NINE, TEN, VALS, elements, fields, gather, unpack
+from citygen.sources.openstreetmap.protobuf import tagged as tagged_with
+
+T = TypeVar("T")
+
+MOST_BLOB = 32 << 20
+"""Bytes of a blob's unpacked content that the format allows."""
+
+NODES = ("nodes", "dense")
+
+_PEEK = 16 << 10
+_KINDS = {1: "nodes", 2: "dense", 3: "ways", 4: "relations"}
+
+
+class BrokenError(Exception):
+    """A message that is not what the format says."""
+
+
+UNREADABLE = (BrokenError, zlib.error, lzma.LZMAError, pa.ArrowException)
+"""What a damaged blob raises."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What one blob gave: which kinds it holds, the ids of its ways, and what of it matters."""
+
+    kinds: set[str] = field(default_factory=set)
+    way_ids: tuple[int, int] | None = None
+    ways: list[Block] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    apexes: list[tuple[Block, Int32]] = field(default_factory=list)
+    on_ways: list[tuple[Int64, Int32]] = field(default_factory=list)
+
+
+class Unpacked:
+    """The content of a blob: a first piece of it for who only wants to look, or all."""
+
+    def __init__(self, data: bytes) -> None:
+        buf = np.frombuffer(data, dtype=np.uint8)
+        self.codec, self.size, start, end = 0, -1, 0, 0
+        for number, wire, a, b in sound(fields(buf, 0, len(buf))).tolist():
+            if wire == 2:
+                self.codec, start, end = number, a, b
+            elif number == 2:
+                self.size = a
+        self.data = memoryview(data)[start:end]
+        if self.codec not in (1, 3, 4, 6, 7):
+            raise BrokenError("content that is packed in no known way")
+        if self.codec == 1:
+            self.size = len(self.data)
+        if not 0 <= self.size <= MOST_BLOB:
+            raise BrokenError(f"a blob of {self.size} bytes when unpacked, and {MOST_BLOB} are allowed")
+        self.stream = zlib.decompressobj()
+        self.head = b""
+
+    def peek(self) -> bytes:
+        """Return the first bytes."""
+        if self.codec != 3:
+            return self.all()
+        if not self.head:
+            self.head = self.stream.decompress(self.data, _PEEK)
+        return self.head
+
+    def all(self) -> bytes:
+        """Return everything."""
+        if self.codec == 1:
+            return bytes(self.data)
+        if self.codec == 3:
+            rest = self.stream.unconsumed_tail if self.head else self.data
+            whole = self.head + self.stream.decompress(rest, max(1, self.size - len(self.head) + 1))
+        elif self.codec == 4:
+            whole = lzma.LZMADecompressor().decompress(self.data, self.size + 1)
+        else:
+            codec = pa.Codec("lz4_raw" if self.codec == 6 else "zstd")
+            whole = codec.decompress(self.data, self.size, asbytes=True)
+        if len(whole) != self.size:
+            raise BrokenError("its content is not as long as it says")
+        return whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Primitive:
+    """A block of elements: bytes, strings' spans, groups by kind, and how its coordinates are scaled."""
+
+    buf: UInt8
+    strings: Int64
+    groups: list[tuple[str, Int64]]
+    granularity: int
+    lat_offset: int
+    lon_offset: int
+
+    def table(self) -> pa.Array:
+        """Return all strings (unchecked)."""
+        data, offsets = gather(self.buf, self.strings[:, 0], self.strings[:, 1])
+        buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.string(), len(self.strings), buffers)
+
+    def lonlat(self, lon: Int64, lat: Int64) -> Int32:
+        """Scale coordinates, (n, 2) int32 of 1e-7 degrees; what lies beyond the globe is nowhere."""
+        if (self.granularity, self.lat_offset, self.lon_offset) == (100, 0, 0):
+            out = np.stack([lon, lat], axis=1)
+            out[(lon > 1.8e9) | (lon < -1.8e9) | (lat > 9e8) | (lat < -9e8)] = NOWHERE
+            return out.astype(np.int32)
+        with np.errstate(over="ignore"):
+            nano = np.stack(
+                [self.lon_offset + self.granularity * lon, self.lat_offset + self.granularity * lat], axis=1
+            )
+        scaled = np.rint(nano / 100.0)
+        scaled[(np.abs(scaled) > (1.8e9, 9e8)).any(axis=1)] = NOWHERE
+        return scaled.astype(np.int32)
+
+
+def sound(value: T | None) -> T:
+    """Return a value, or say that the message which should have given it is broken."""
+    if value is None:
+        raise BrokenError("a message that is cut or broken")
+    return value
+
+
+def _primitive(data: bytes) -> _Primitive:
+    """Split a block of elements into its pieces."""
+    buf = np.frombuffer(data, dtype=np.uint8)
+    strings, groups = np.zeros((0, 2), dtype=np.int64), []
+    scale = {17: 100, 19: 0, 20: 0}
+    for number, wire, a, b in sound(fields(buf, 0, len(buf))).tolist():
+        if (number, wire) == (1, 2):
+            strings = np.ascontiguousarray(_spans(buf, a, b, 1))
+        elif (number, wire) == (2, 2):
+            found = sound(fields(buf, a, b))
+            for kind in np.unique(found[:, 0]).tolist():
+                spans = found[(found[:, 0] == kind) & (found[:, 1] == 2)][:, 2:]
+                groups.append((_KINDS.get(kind, ""), np.ascontiguousarray(spans)))
+        elif number in scale and wire == 0:
+            scale[number] = a
+    if not 0 < scale[17] <= 1_000_000_000 or max(abs(scale[19]), abs(scale[20])) > 1 << 60:
+        raise BrokenError("coordinates in no known scale")
+    return _Primitive(buf, strings, groups, scale[17], scale[19], scale[20])
+
+
+def _spans(buf: UInt8, start: int, end: int, number: int) -> Int64:
+    """Return where the fields of a number lie within a message, (n, 2)."""
+    found = sound(fields(buf, start, end))
+    spans: Int64 = found[(found[:, 0] == number) & (found[:, 1] == 2)][:, 2:]
+    return spans
+
+
+def _only_nodes(blob: Unpacked) -> bool:
+    """Say from a blob's first bytes whether it holds dense nodes and nothing else, and no string that names an apex."""
+    head, at, ends = blob.peek(), 0, []
+    for tag in (0x0A, 0x12, 0x12):  # the strings; a group; its dense nodes
+        if at >= len(head) or head[at] != tag:
+            return False
+        length, shift, at = 0, 0, at + 1
+        while at < len(head) and head[at] >= 0x80 and shift < 28:
+            length |= (head[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+        if at >= len(head):
+            return False
+        length |= head[at] << shift
+        at += 1
+        ends.append(at + length)
+        if tag == 0x0A and length + at <= len(head):
+            if APEX_KEY.encode() in head[at : at + length]:
+                return False
+            at += length
+    return ends[1] == ends[2] == blob.size
+
+
+def read_blob(data: bytes, members: Int64 | None) -> Part:
+    """Read of a blob the tagged ways, relations and apexes, or (``members`` given) the ways of those ids."""
+    blob, part = Unpacked(data), Part()
+    if members is None and _only_nodes(blob):
+        part.kinds.add("dense")
+        return part
+    block = _primitive(blob.all())
+    part.kinds.update(kind for kind, _ in block.groups)
+    strings = block.table()
+    for kind, spans in block.groups:
+        if kind == "ways" and len(spans):
+            found = sound(elements(block.buf, spans))
+            ids = found[:, ID]
+            low, high = part.way_ids or (ids[0], ids[0])
+            part.way_ids = (min(low, int(ids.min())), max(high, int(ids.max())))
+            wanted = _tagged(block, found, strings, WAY_KEYS) if members is None else np.isin(ids, members)
+            if wanted.any():
+                part.ways.append(_ways(block, found[wanted], strings, part))
+        elif kind == "relations" and members is None:
+            part.relations.extend(_relations(block, spans, strings))
+        elif kind in NODES and members is None:
+            part.apexes.extend(_apexes(block, kind, spans, strings))
+    return part
+
+
+def _tagged(block: _Primitive, found: Int64, strings: pa.Array, keys: tuple[str, ...]) -> Bool:
+    """Say which elements carry one of some keys with a value other than 'no'."""
+    is_key = np.asarray(pc.is_in(strings, pa.array(keys)))
+    if not is_key.any():
+        return np.zeros(len(found), dtype=np.bool_)
+    return sound(tagged_with(block.buf, found, is_key, np.asarray(pc.equal(strings, NO))))
+
+
+def _tags(block: _Primitive, found: Int64, strings: pa.Array) -> tuple[Int64, Int32, Int32, pa.Array]:
+    """Return offsets, keys, values of elements, and the strings that they use."""
+    keys, offsets = sound(unpack(block.buf, found[:, KEYS], found[:, KEYS + 1]))
+    vals, same = sound(unpack(block.buf, found[:, VALS], found[:, VALS + 1]))
+    if not np.array_equal(offsets, same):
+        raise BrokenError("a key without a value")
+    both = np.concatenate([keys, vals])
+    if len(both) and not 0 <= both.min() <= both.max() < len(strings):
+        raise BrokenError("a string beyond its table")
+    used, inverse = np.unique(both, return_inverse=True)
+    new = inverse.astype(np.int32)
+    return offsets, new[: len(keys)], new[len(keys) :], strings.take(pa.array(used))
+
+
+def _ways(block: _Primitive, found: Int64, strings: pa.Array, part: Part) -> Block:
+    """Read ways; places of nodes that stand on the ways themselves go to the part."""
+    found = np.ascontiguousarray(found)
+    refs, ref_offsets = sound(unpack(block.buf, found[:, EIGHT], found[:, EIGHT + 1], "delta"))
+    if found[:, NINE + 1].any():
+        lat, lat_offsets = sound(unpack(block.buf, found[:, NINE], found[:, NINE + 1], "delta"))
+        lon, _ = sound(unpack(block.buf, found[:, TEN], found[:, TEN + 1], "delta"))
+        if not (np.array_equal(lat_offsets, ref_offsets) and len(lon) == len(lat)):
+            raise BrokenError("places on ways that do not fit their nodes")
+        part.on_ways.append((refs, block.lonlat(lon, lat)))
+    offsets, keys, vals, used = _tags(block, found, strings)
+    return Block(found[:, ID].copy(), ref_offsets, refs, offsets, keys, vals, used)
+
+
+def _relations(block: _Primitive, spans: Int64, strings: pa.Array) -> Iterator[Relation]:
+    """Read the relations that matter: few, so one by one."""
+    found = sound(elements(block.buf, spans))
+    is_type, is_kind = np.asarray(pc.equal(strings, "type")), np.asarray(pc.is_in(strings, pa.array(RELATION_TYPES)))
+    if not is_type.any():
+        return
+    found = np.ascontiguousarray(found[sound(tagged_with(block.buf, found, is_type, ~is_kind))])
+    offsets, keys, vals, used = _tags(block, found, strings)
+    empty = np.zeros(len(found) + 1, dtype=np.int64)
+    tags = Block(found[:, ID], empty, empty[:0], offsets, keys, vals, used)
+    roles, at = sound(unpack(block.buf, found[:, EIGHT], found[:, EIGHT + 1]))
+    ids, same = sound(unpack(block.buf, found[:, NINE], found[:, NINE + 1], "delta"))
+    kinds, too = sound(unpack(block.buf, found[:, TEN], found[:, TEN + 1]))
+    if not (np.array_equal(at, same) and np.array_equal(at, too)):
+        raise BrokenError("a member without a role or a type")
+    if len(roles) and not (0 <= roles.min() <= roles.max() < len(strings) and 0 <= kinds.min() <= kinds.max() < 3):
+        raise BrokenError("a member of no known type or role")
+    for i in range(len(found)):
+        bare = Relation(int(found[i, ID]), tags.tags(i), ())
+        if matters(bare):
+            span = slice(int(at[i]), int(at[i + 1]))
+            words = strings.take(pa.array(roles[span])).view(pa.binary()).to_pylist()
+            names = [word.decode("utf-8", "replace") for word in words]
+            letters = ["nwr"[kind] for kind in kinds[span].tolist()]
+            members = tuple(zip(letters, ids[span].tolist(), names, strict=True))
+            yield Relation(bare.id, bare.tags, members)
+
+
+def _apexes(block: _Primitive, kind: str, spans: Int64, strings: pa.Array) -> Iterator[tuple[Block, Int32]]:
+    """Read the nodes that are apexes of roofs."""
+    numbers = np.flatnonzero(np.asarray(pc.equal(strings, APEX_KEY)))
+    if not len(numbers):
+        return
+    if kind == "nodes":
+        found = sound(elements(block.buf, spans))
+        found = np.ascontiguousarray(found[_tagged(block, found, strings, (APEX_KEY,))])
+        zigzag = found[:, [ID, EIGHT, NINE]].view(np.uint64)
+        ids, lat, lon = ((zigzag >> np.uint64(1)).view(np.int64) ^ -(zigzag & np.uint64(1)).view(np.int64)).T
+        offsets, keys, vals, used = _tags(block, found, strings)
+        yield _nodes(ids, offsets, keys, vals, used), block.lonlat(lon, lat)
+        return
+    for start, end in spans.tolist():
+        found = sound(elements(block.buf, np.array([[start, end]], dtype=np.int64)))
+        ids, lonlat = _dense(block, start, end)
+        packed = _spans(block.buf, start, end, 10)
+        if len(packed):
+            flat, _ = sound(unpack(block.buf, packed[:1, 0], packed[:1, 1]))
+            yield _dense_tags(flat, numbers, strings, ids, lonlat)
+
+
+def _dense_tags(flat: Int64, numbers: Int64, strings: pa.Array, ids: Int64, lonlat: Int32) -> tuple[Block, Int32]:
+    """Read the tags of dense nodes (key, value, ..., 0 after each node) and keep those with an apex."""
+    ends = np.flatnonzero(flat == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    if len(ends) != len(ids) or ((ends - starts) % 2).any() or flat.max(initial=0) >= len(strings) or flat.min() < 0:
+        raise BrokenError("tags of nodes that do not fit them")
+    owner = np.cumsum(flat == 0)
+    is_key = (np.arange(len(flat)) - starts[np.minimum(owner, len(starts) - 1)]) % 2 == 0
+    hit = np.unique(owner[np.isin(flat, numbers) & is_key])
+    pairs = [flat[starts[k] : ends[k]].reshape(-1, 2) for k in hit.tolist()]
+    offsets = np.cumsum([0, *map(len, pairs)])
+    both = np.concatenate([*pairs, np.zeros((0, 2), dtype=np.int64)])
+    used, inverse = np.unique(both, return_inverse=True)
+    new = inverse.reshape(-1, 2).astype(np.int32)
+    block = _nodes(ids[hit], offsets, new[:, 0], new[:, 1], strings.take(pa.array(used)))
+    wanted = np.flatnonzero(block.has((APEX_KEY,)))
+    return block.take(wanted), lonlat[hit][wanted]
+
+
+def _nodes(ids: Int64, offsets: Int64, keys: Int32, vals: Int32, strings: pa.Array) -> Block:
+    """Make a block of elements that have no nodes."""
+    none = np.zeros(len(ids) + 1, dtype=np.int64)
+    return Block(np.ascontiguousarray(ids), none, none[:0], offsets, keys, vals, strings)
+
+
+def _dense(block: _Primitive, start: int, end: int) -> tuple[Int64, Int32]:
+    """Return ids and places of dense nodes."""
+    columns = []
+    for number in (1, 8, 9):
+        packed = _spans(block.buf, start, end, number)
+        columns.append(sound(unpack(block.buf, packed[:1, 0], packed[:1, 1], "delta"))[0])
+    ids, lat, lon = columns
+    if not len(ids) == len(lat) == len(lon):
+        raise BrokenError("nodes without a place")
+    return ids, block.lonlat(lon, lat)
+
+
+def locate(data: bytes, wanted: Int64) -> list[tuple[Int64, Int32]]:
+    """Find wanted nodes in a blob: their rows in the sorted ids, and their places."""
+    block, out = _primitive(Unpacked(data).all()), []
+    for kind, spans in block.groups:
+        if kind == "dense":
+            for start, end in spans.tolist():
+                ids, lonlat = _dense(block, start, end)
+                at, known = match(wanted, ids)
+                out.append((at, lonlat[known]))
+        elif kind == "nodes":
+            found = sound(elements(block.buf, spans))
+            zigzag = found[:, [ID, EIGHT, NINE]].view(np.uint64)
+            ids, lat, lon = ((zigzag >> np.uint64(1)).view(np.int64) ^ -(zigzag & np.uint64(1)).view(np.int64)).T
+            at, known = match(wanted, np.ascontiguousarray(ids))
+            out.append((at, block.lonlat(lon, lat)[known]))
+    return out
