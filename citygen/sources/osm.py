@@ -55,10 +55,10 @@ class Osm:
                 waiting.append(table)
             while sum(map(len, waiting)) >= most:
                 whole = pa.concat_tables(waiting)
-                yield whole.slice(0, most).combine_chunks()
+                yield whole.slice(0, most)
                 waiting = [whole.slice(most)] if len(whole) > most else []
         if waiting:
-            yield pa.concat_tables(waiting).combine_chunks()
+            yield pa.concat_tables(waiting)
 
 
 def open_osm(path: Path, options: SourceOptions) -> Source:

@@ -95,6 +95,74 @@ def repeats(refs: Int64, offsets: Int64) -> Bool:
     return out
 
 
+def assemble_all(areas: Sequence[Sequence[Member]]) -> list[tuple[Any, str]]:
+    """
+    Put areas together from ways: plain ones all at once, the rest one by one with ``assemble``.
+
+    An area is plain when its ways join into one outer ring and inner ones that GEOS calls a valid polygon: inside by the roles
+    and inside an odd number of rings are then the same.
+
+    Parameters
+    ----------
+    areas : sequence of sequences of Member
+        Each with all nodes known.
+
+    Returns
+    -------
+    list of (shapely geometry or None, str)
+        As ``assemble`` gives them.
+    """
+    plain: dict[int, list[Int32]] = {}
+    for k, members in enumerate(areas):
+        outer = _joined([m.lonlat for m in members if m.role != "inner"])
+        inner = _joined([m.lonlat for m in members if m.role == "inner"])
+        if outer is not None and inner is not None and len(outer) == 1 and min(map(len, outer + inner)) > 3:
+            plain[k] = outer + inner
+    rings = [ring for each in plain.values() for ring in each]
+    found: dict[int, Any] = {}
+    if rings:
+        ring_ends = np.cumsum([0, *map(len, rings)])
+        ends = np.cumsum([0, *map(len, plain.values())])
+        shapes = shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON, degrees(np.concatenate(rings)), (ring_ends, ends)
+        )
+        good = shapely.is_valid(shapes)
+        found = {k: shape for k, shape, valid in zip(plain, shapes, good, strict=True) if valid}
+    return [(found[k], "") if k in found else assemble(members) for k, members in enumerate(areas)]
+
+
+def _joined(lines: Sequence[Int32]) -> list[Int32] | None:
+    """Join lines at their ends into rings; None where an end is not shared by just two."""
+    rings, meeting = [], dict[tuple[int, int], list[int]]()
+    for k, line in enumerate(lines):
+        first, last = (tuple(line[at].tolist()) if len(line) else (0, 0) for at in (0, -1))
+        if len(line) < 2:
+            return None
+        if first == last:
+            rings.append(line)
+        else:
+            meeting.setdefault(first, []).append(k)
+            meeting.setdefault(last, []).append(k)
+    if any(len(each) != 2 for each in meeting.values()):
+        return None
+    used: set[int] = set()
+    for k in sorted({k for each in meeting.values() for k in each}):
+        if k in used:
+            continue
+        ring, at = [lines[k]], k
+        while True:
+            used.add(at)
+            end = tuple(ring[-1][-1].tolist())
+            after = [other for other in meeting[end] if other not in used]
+            if not after:
+                break
+            at = after[0]
+            line = lines[at]
+            ring.append(line[1:] if tuple(line[0].tolist()) == end else line[::-1][1:])
+        rings.append(np.concatenate(ring))
+    return rings
+
+
 def assemble(members: Sequence[Member]) -> tuple[Any, str]:
     """
     Put an area together from ways.
@@ -146,14 +214,17 @@ def _segments(lines: Sequence[Int32]) -> tuple[Int32, Bool]:
     code = pairs[:, :, 0] * (1 << 32) + pairs[:, :, 1]
     code.sort(axis=1)
     code = code[code[:, 0] != code[:, 1]]
-    unique, counts = np.unique(code, axis=0, return_counts=True)
+    code = code[np.lexsort(code.T)]
+    first = np.flatnonzero(np.append(True, (code[1:] != code[:-1]).any(axis=1))[: len(code)])
+    unique, counts = code[first], np.diff(np.append(first, len(code)))
     lat = ((unique + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
     return np.stack([(unique - lat) >> 32, lat], axis=2).astype(np.int32), counts % 2 == 1
 
 
 def _even_odd(segments: Int32) -> Any:
     """Return the area within segments, or None where they are open or cross."""
-    _, degree = np.unique(segments.reshape(-1, 2), axis=0, return_counts=True)
+    places = segments.reshape(-1, 2).astype(np.int64)
+    _, degree = np.unique_counts(places[:, 0] * (1 << 32) + places[:, 1])
     if (degree % 2).any():
         return None
     ends = degrees(segments.reshape(-1, 2)).reshape(-1, 2, 2)

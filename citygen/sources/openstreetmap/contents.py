@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from citygen.sources.batch import Rows as BatchRows
 from citygen.sources.batch import text_array, wkb_bounds
 from citygen.sources.openstreetmap.areas import (
     Member,
-    assemble,
+    assemble_all,
     degrees,
     lines_wkb,
     located,
@@ -230,12 +230,12 @@ def _areas(
     scan: Scan, areas: Sequence[Area], first: int, places: _Places, columns: Sequence[str], bbox: Bounds | None
 ) -> BatchRows:
     """Return the rows of relations."""
-    geometries, problems = [], []
-    for area in areas:
-        found, problem = (None, area.problem) if area.problem else _area(scan, area, places)
-        geometries.append(None if found is None else shapely.to_wkb(found))
-        problems.append(problem or None)
-    geometry = pa.array(geometries, pa.binary())
+    found = [area.problem or _members(scan, area, places) for area in areas]
+    whole = assemble_all([each for each in found if not isinstance(each, str)])
+    shapes = iter(whole)
+    pairs = [(None, each) if isinstance(each, str) else next(shapes) for each in found]
+    geometry = pa.array(shapely.to_wkb(np.array([shape for shape, _ in pairs], dtype=object)), pa.binary())
+    problems = [problem or None for _, problem in pairs]
     keep = np.flatnonzero(_meets(wkb_bounds(geometry), bbox))
     kept = [areas[k] for k in keep.tolist()]
     attributes = {name: text_array([area.tags.get(name) for area in kept]) for name in columns}
@@ -244,20 +244,17 @@ def _areas(
     return BatchRows(first + keep, geometry.take(pa.array(keep)), attributes, problem, ids)
 
 
-def _area(scan: Scan, area: Area, places: _Places) -> tuple[Any, str]:
-    """Put the area of a relation together."""
+def _members(scan: Scan, area: Area, places: _Places) -> list[Member] | str:
+    """Return the ways of a relation, or what is missing."""
     members = []
     for role, block, row in area.ways:
         lonlat = places.of(scan.ways[block].nodes(row))
         missing = int((~located(lonlat)).sum())
         if missing:
             number = int(scan.ways[block].ids[row])
-            return (
-                None,
-                f"{missing} of the {len(lonlat)} nodes of its way/{number} are not in the file or have no place",
-            )
+            return f"{missing} of the {len(lonlat)} nodes of its way/{number} are not in the file or have no place"
         members.append(Member(role, lonlat))
-    return assemble(members)
+    return members
 
 
 def _apexes(scan: Scan, first: int, columns: Sequence[str], bbox: Bounds | None) -> BatchRows:

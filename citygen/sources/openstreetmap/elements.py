@@ -90,8 +90,9 @@ class Block:
 
     def key_names(self) -> dict[int, str]:
         """Return the keys that occur: number to text."""
-        numbers = np.unique(self.keys)
-        return {int(k): text_of(self.strings, int(k)) for k in numbers}
+        occurs = np.zeros(len(self.strings), dtype=np.bool_)
+        occurs[self.keys] = True
+        return {k: text_of(self.strings, k) for k in np.flatnonzero(occurs).tolist()}
 
     def tags(self, i: int) -> dict[str, str]:
         """Return the tags of one element."""

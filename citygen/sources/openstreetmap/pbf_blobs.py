@@ -236,9 +236,10 @@ def _tags(block: _Primitive, found: Int64, strings: pa.Array) -> tuple[Int64, In
     both = np.concatenate([keys, vals])
     if len(both) and not 0 <= both.min() <= both.max() < len(strings):
         raise BrokenError("a string beyond its table")
-    used, inverse = np.unique(both, return_inverse=True)
-    new = inverse.astype(np.int32)
-    return offsets, new[: len(keys)], new[len(keys) :], strings.take(pa.array(used))
+    is_used = np.zeros(len(strings), dtype=np.bool_)
+    is_used[both] = True
+    new = (np.cumsum(is_used, dtype=np.int32) - 1)[both]
+    return offsets, new[: len(keys)], new[len(keys) :], strings.take(pa.array(np.flatnonzero(is_used)))
 
 
 def _ways(block: _Primitive, found: Int64, strings: pa.Array, part: Part) -> Block:

@@ -26,7 +26,9 @@ OUTLINE = "osm:outline"
 """Raw column: id of the outline that a part belongs to, as a ``type=building`` relation says."""
 
 _NO_RING = frozenset({"part", "outline", "label", "entrance", "admin_centre", "subarea", "ridge", "edge"})
-_MEASURES = frozenset({"height", "min_height", "max_height", "min_level", "levels", "layer", "name", "colour", "material"})
+_MEASURES = frozenset(
+    {"height", "min_height", "max_height", "min_level", "levels", "layer", "name", "colour", "material"}
+)
 """Keys that, like ``building:*`` and ``roof:*``, leave open what a member of a building relation is."""
 
 
