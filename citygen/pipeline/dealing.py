@@ -1,6 +1,7 @@
 """Placed rows to Arrow files by tile: parts go with their outline, rows without a place are set aside, ids made unique."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,10 @@ from citygen.geom.tolerances import LINE_SNAP_M
 from citygen.pipeline.folder import writing
 from citygen.pipeline.placing import Placed
 
+BOX = ("@xmin", "@ymin", "@xmax", "@ymax")
+"""Columns of a dealt row's extent in the working CRS."""
+_MOST_PAIRS = 1_000_000
+"""Extents times points that are compared one by one; an index does it for more."""
 RENAMED = "renamed.arrow"
 """File of the plan: uid and new id of each row whose id an earlier row has, in the order of uid."""
 
@@ -59,9 +64,11 @@ class Dealer:
         if len(rows) == 0:
             return
         rows = rows[np.lexsort((rows, placed.col[rows], placed.row[rows]))]
-        wkb = pa.array(shapely.to_wkb(placed.geometry[rows]), pa.binary())
+        index = pa.array(rows)
         owner = pa.array(np.full(len(rows), -1) if part_of is None else part_of[rows], pa.int64())
-        out = table.take(pa.array(rows)).append_column("@geometry", wkb).append_column("@part_of", owner)
+        out = table.take(index).append_column("@geometry", placed.wkb.take(index)).append_column("@part_of", owner)
+        for name, side in zip(BOX, placed.box[rows].T, strict=True):
+            out = out.append_column(name, pa.array(side))
         self.ids.append(out.select(["@uid", "@id"]))
         path = self.folder / f"{len(self.files):06d}.arrow"
         self.files.append(path)
@@ -105,8 +112,8 @@ def deal_lines(dealer: Dealer, lines: list[tuple[pa.Table, Placed]]) -> None:
     for table, placed in lines:
         owner, col, row = _owners(dealer, _middles(placed), LINE_SNAP_M)
         found = owner >= 0
-        places = np.where(found, col, placed.col), np.where(found, row, placed.row)
-        dealt = Placed(placed.geometry, placed.middle, *places, placed.inside | found, placed.reasons)
+        col_row = np.where(found, col, placed.col), np.where(found, row, placed.row)
+        dealt = Placed(placed.wkb, placed.box, *col_row, placed.inside | found, placed.reasons)
         dealer.write(table.append_column("@line_of", pa.array(owner)), dealt, np.flatnonzero(dealt.inside))
 
 
@@ -142,7 +149,7 @@ def deal_parts(dealer: Dealer, parts: list[tuple[pa.Table, Placed]]) -> None:
         at += len(table)
         found = owner[span] >= 0
         own_col, own_row = np.where(found, col[span], placed.col), np.where(found, row[span], placed.row)
-        dealt = Placed(placed.geometry, placed.middle, own_col, own_row, placed.inside | found, placed.reasons)
+        dealt = Placed(placed.wkb, placed.box, own_col, own_row, placed.inside | found, placed.reasons)
         dealer.write(table, dealt, np.flatnonzero(dealt.inside), owner[span])
 
 
@@ -160,8 +167,10 @@ def _owners(dealer: Dealer, points: Objects, reach_m: float) -> tuple[Int64, Int
         for name, batch in slices:
             with pa.memory_map(str(dealer.folder / name)) as source:
                 table = pa.ipc.open_file(source).get_batch(batch)
-                shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
-                uid, whole = table["@uid"].to_numpy(), ~table["@is_part"].to_numpy(zero_copy_only=False)
+                near = _near(table, tree, reach_m)
+                shapes = shapely.from_wkb(table["@geometry"].take(pa.array(near)).to_numpy(zero_copy_only=False))
+                uid = table["@uid"].to_numpy()[near]
+                whole = ~table["@is_part"].to_numpy(zero_copy_only=False)[near]
             how = {"predicate": "dwithin", "distance": reach_m} if reach_m else {"predicate": "intersects"}
             outline, part = tree.query(shapes, **how)
             area = shapely.area(shapes)
@@ -174,11 +183,24 @@ def _owners(dealer: Dealer, points: Objects, reach_m: float) -> tuple[Int64, Int
     return owner, col, row
 
 
+def _near(table: pa.RecordBatch, tree: Any, reach_m: float) -> Int64:
+    """Return the rows whose extent holds a point, or has one within reach."""
+    west, south, east, north = (table[name].to_numpy() for name in BOX)
+    west, south, east, north = west - reach_m, south - reach_m, east + reach_m, north + reach_m
+    found = tree.query(shapely.box(west.min(), south.min(), east.max(), north.max()))
+    if len(found) * len(west) > _MOST_PAIRS:
+        return np.unique(tree.query(shapely.box(west, south, east, north))[0])
+    x, y = shapely.get_coordinates(tree.geometries[found]).T[:, None, :]
+    near = (west[:, None] <= x) & (x <= east[:, None]) & (south[:, None] <= y) & (y <= north[:, None])
+    return np.flatnonzero(near.any(axis=1))
+
+
 def _points(placed: Placed) -> Objects:
     """Return a point in each part (its middle may lie in a courtyard); the middle of those that are not sound."""
     points = np.asarray(shapely.points(placed.middle), dtype=object)
-    sound = np.flatnonzero(shapely.is_valid(placed.geometry) & (shapely.get_dimensions(placed.geometry) == 2))
-    points[sound] = shapely.point_on_surface(placed.geometry[sound])
+    geometry = placed.geometry
+    sound = np.flatnonzero(shapely.is_valid(geometry) & (shapely.get_dimensions(geometry) == 2))
+    points[sound] = shapely.point_on_surface(geometry[sound])
     return points
 
 

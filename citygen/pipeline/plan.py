@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from citygen.arraytypes import Bool
 from citygen.attributes.parts import part_rows
+from citygen.pipeline.ahead import ahead
 from citygen.pipeline.dealing import Dealer, deal_lines, deal_parts
 from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.placing import Placed, placed_batches
@@ -90,17 +90,17 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
     dealer, read = Dealer(folder), 0
     for number, planned in enumerate(inputs.sources):
         delivered = 0
-        for table, placed in placed_batches(inputs, planned, number, column_map):
+        for table, placed in ahead(placed_batches(inputs, planned, number, column_map)):
             delivered += len(table)
             dealer.set_aside(table, placed)
             is_part = part_rows(table, planned.dialect, column_map)
             kept = table.drop_columns(["@problem", "@geometry"]).append_column("@is_part", pa.array(is_part))
             if is_part.any():
-                chosen = np.flatnonzero(is_part & ~shapely.is_missing(placed.geometry))
+                chosen = np.flatnonzero(is_part & placed.here)
                 parts.append((kept.take(pa.array(chosen)), placed.take(chosen)))
             is_line = _lines(kept) & ~is_part
             if is_line.any():
-                chosen = np.flatnonzero(is_line & ~shapely.is_missing(placed.geometry))
+                chosen = np.flatnonzero(is_line & placed.here)
                 lines.append((kept.take(pa.array(chosen)), placed.take(chosen)))
             dealer.write(kept, placed, np.flatnonzero(placed.inside & ~is_part & ~is_line))
         read += max(planned.source.info.feature_count or 0, delivered)
