@@ -4,7 +4,7 @@ OpenStreetMap files (PBF, XML) to batches: every building, building part and roo
 Rows are closed ways and multipolygon relations with ``building`` or ``building:part`` (other than ``no``), ways with
 ``roof:ridge`` or ``roof:edge``, and nodes with ``roof:apex``; ids read ``way/12``, ``relation/3``, ``node/4``. A way that
 is open, short or lacks nodes in the file is a row with a problem; a ring that crosses itself is handed on as drawn.
-``citygen.sources.openstreetmap.rows`` says what relations do.
+``citygen.sources.openstreetmap.rows`` says what relations do. A node that is tagged as a building has no outline and is no row.
 """
 
 import re
@@ -19,6 +19,7 @@ import pyarrow as pa
 from citygen.log import get_logger
 from citygen.sources.base import BATCH_ROWS, SOURCES, Bounds, Source, SourceFormat, SourceInfo, SourceOptions, read_head
 from citygen.sources.batch import Shape, make_batch, shape_of
+from citygen.sources.crs import file_crs
 
 if TYPE_CHECKING:
     from citygen.sources.openstreetmap.contents import Contents
@@ -43,7 +44,11 @@ class Osm:
     shape: Shape
 
     def batches(self, bbox: Bounds | None, *, batch_rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
-        """Yield the batches: ways, relations, nodes, each in file order; see ``citygen.sources.base.Source``."""
+        """
+        Yield the batches: tagged ways, ways that only relations make buildings, relations, nodes, each in file order.
+
+        See ``citygen.sources.base.Source``.
+        """
         most = max(1, min(batch_rows, _MOST_CELLS // max(1, len(self.shape.names))))
         waiting: list[pa.Table] = []
         from citygen.sources.openstreetmap.turns import in_turn
@@ -77,7 +82,7 @@ def open_osm(path: Path, options: SourceOptions) -> Source:
     info = SourceInfo(
         name=stem or path.stem,
         path=str(path),
-        crs=options.crs or "OGC:CRS84",
+        crs=file_crs("OGC:CRS84", where=path, given=options.crs),
         columns=tuple(shape.names.values()),
         feature_count=contents.count,
         bounds=contents.scan.bounds,
@@ -111,4 +116,4 @@ def _is_osm(head: bytes) -> bool:
     return element is not None and element[1] == b"osm"
 
 
-SOURCES.register("osm", SourceFormat("OpenStreetMap (.osm.pbf, .osm)", _is_osm, open_osm))
+SOURCES.register("osm", SourceFormat("OpenStreetMap PBF, XML (.osm.pbf, .osm)", _is_osm, open_osm))
