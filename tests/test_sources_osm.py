@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import osmium
+import pyarrow as pa
 import pytest
 import shapely
 from osmium import filter as keep
@@ -19,6 +20,7 @@ import builds
 from citygen.attributes.dialect import recognise_dialect
 from citygen.errors import InputError
 from citygen.sources.base import SourceOptions, open_source
+from citygen.sources.batch import meets
 from osm_files import node, relation, rows, square, way, write
 
 YES = {"building": "yes"}
@@ -649,6 +651,31 @@ def test_it_is_known_by_content_and_its_dialect_by_columns(testdata: Path, tmp_p
     assert open_source(source).info.name == "monaco-latest"
     assert info.bounds == (7.409205, 43.72335, 7.448637, 43.75169)
     assert recognise_dialect(info.columns) == "osm"
+
+
+@pytest.mark.parametrize("name", ["04_helsinki_osm_parts/Helsinki.osm.pbf", "14_nasty/redon.osm"])
+def test_batches_and_boxes_do_not_change_rows(testdata: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / Path(name).name
+    shutil.copy(testdata / "realdata" / name, path)
+    tmp_path.chmod(0o555)
+    try:
+        source = open_source(path)
+        whole = pa.concat_tables(source.batches(None)).combine_chunks()
+        for size in (1, 7, 299):
+            tables = list(source.batches(None, batch_rows=size))
+            assert max(map(len, tables)) <= size
+            assert pa.concat_tables(tables).combine_chunks().equals(whole)
+        west, south, east, north = shapely.total_bounds(shapely.from_wkb(whole["geometry"].to_numpy()))
+        box = (west, south, (2 * west + east) / 3, (south + north) / 2)
+        expected = whole.filter(pa.array(meets(whole["geometry"].combine_chunks(), box)))
+        assert 0 < len(expected) < len(whole)
+        assert pa.concat_tables(source.batches(box)).combine_chunks().equals(expected)
+        assert next(iter(source.batches((0, 0, 1, 1))))["problem"].null_count == 0
+        with pytest.raises(InputError, match="no column 'nope'"):
+            open_source(path, SourceOptions(id_column="nope"))
+    finally:
+        tmp_path.chmod(0o755)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:

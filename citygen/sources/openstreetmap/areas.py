@@ -46,9 +46,9 @@ def polygons_wkb(lonlat: Int32, offsets: Int64) -> tuple[UInt8, Int64]:
 
     Examples
     --------
-    >>> data, at = polygons_wkb(np.array([[0, 0], [9, 0], [9, 9], [0, 0]], np.int32), np.array([0, 4]))
+    >>> data, at = polygons_wkb(10**7 * np.array([[0, 0], [9, 0], [9, 9], [0, 0]], np.int32), np.array([0, 4]))
     >>> shapely.from_wkb(bytes(data)).area
-    4.05e-13
+    40.5
     """
     return _wkb(lonlat, offsets, np.array([1, 3, 0, 0, 0, 1, 0, 0, 0], dtype=np.uint8))
 

@@ -298,10 +298,9 @@ def _apexes(block: _Primitive, kind: str, spans: Int64, strings: pa.Array) -> It
         yield _nodes(ids, offsets, keys, vals, used), block.lonlat(lon, lat)
         return
     for start, end in spans.tolist():
-        found = sound(elements(block.buf, np.array([[start, end]], dtype=np.int64)))
         ids, lonlat = _dense(block, start, end)
         packed = _spans(block.buf, start, end, 10)
-        if len(packed):
+        if len(packed) and len(ids):
             flat, _ = sound(unpack(block.buf, packed[:1, 0], packed[:1, 1]))
             yield _dense_tags(flat, numbers, strings, ids, lonlat)
 
@@ -310,7 +309,8 @@ def _dense_tags(flat: Int64, numbers: Int64, strings: pa.Array, ids: Int64, lonl
     """Read the tags of dense nodes (key, value, ..., 0 after each node) and keep those with an apex."""
     ends = np.flatnonzero(flat == 0)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-    if len(ends) != len(ids) or ((ends - starts) % 2).any() or flat.max(initial=0) >= len(strings) or flat.min() < 0:
+    fitting = len(ends) == len(ids) > 0 and flat[-1] == 0 and not ((ends - starts) % 2).any()
+    if not fitting or flat.max() >= len(strings) or flat.min() < 0:
         raise BrokenError("tags of nodes that do not fit them")
     owner = np.cumsum(flat == 0)
     is_key = (np.arange(len(flat)) - starts[np.minimum(owner, len(starts) - 1)]) % 2 == 0

@@ -104,7 +104,7 @@ def _elements(buf, spans, out):
                 out[k, 0] = a
             elif wire in (0, 2):
                 column = 2 * number - 3 if number in (2, 3) else 2 * number - 11 if number in (8, 9, 10) else 0
-                if column:
+                if column > VALS or (column and wire == 2):
                     out[k, column] = a
                     out[k, column + 1] = b if wire == 2 else -1
     return True
@@ -216,6 +216,8 @@ def unpack(buf: UInt8, starts: Int64, ends: Int64, kind: str = "plain") -> tuple
     [1, 3, 2]
     """
     offsets = np.zeros(len(starts) + 1, dtype=np.int64)
+    if len(starts) and (starts.min() < 0 or ends.max() > len(buf)):
+        return None  # a number stands where a list should
     _count(buf, starts, ends, offsets)
     out = np.zeros(offsets[-1], dtype=np.int64)
     good = _unpack(buf, starts, ends, offsets, kind != "plain", kind == "delta", out)
