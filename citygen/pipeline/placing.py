@@ -18,6 +18,7 @@ from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
 from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
 from citygen.pipeline.area import Area
+from citygen.pipeline.extents import PARTS_REACH_M
 
 if TYPE_CHECKING:  # a worker reads rows and never opens inputs
     from citygen.pipeline.inputs import Inputs, PlannedSource
@@ -29,8 +30,6 @@ OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates l
 _SOURCE_STRIDE = 1 << 40
 _BEYOND_M = 1e8
 """m. No working CRS has coordinates beyond 100,000 km."""
-_PARTS_REACH_M = 300.0
-"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _window(
     dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
     marks = [column for key in ("part", *LINE_KEYS) for column in source_columns(dialect, key, checked)]
     if any(column.name in planned.columns for column in marks):
-        pad += _PARTS_REACH_M
+        pad += PARTS_REACH_M
     change = transformer(inputs.crs, planned.source.info.crs)
     box = change.transform_bounds(west - pad, south - pad, east + pad, north + pad, densify_pts=21)
     return box if np.all(np.isfinite(box)) and box[0] < box[2] else None

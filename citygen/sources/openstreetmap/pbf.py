@@ -1,10 +1,11 @@
 """
 OpenStreetMap PBF to columns of elements: blob by blob, several at once, only what concerns buildings.
 
-Format: https://wiki.openstreetmap.org/wiki/PBF_Format (fileformat.proto). Three passes, each over fewer
-blobs: tagged ways, relations and apexes of all blobs; then member ways that carry no tag, from the blobs whose ids may hold
-them; then places of the nodes that those ways name. Nothing but what matters is kept, so memory grows with the buildings of
-the file and not with the file. A blob that is unpacked beyond what the format allows is refused before it is.
+Format: https://wiki.openstreetmap.org/wiki/PBF_Format (fileformat.proto). Passes: relations, from the end of the file on,
+where they stand when it is sorted; then tagged ways, ways that those relations name, and apexes; then, in files that are not
+sorted, ways that relations named too late; then places of the nodes that all those ways name. Nothing but what matters is
+kept, so memory grows with the buildings of the file and not with the file. A blob that is unpacked beyond what the format
+allows is refused before it is.
 """
 
 import struct
@@ -18,7 +19,7 @@ import numpy as np
 from citygen.arraytypes import Int32, Int64
 from citygen.errors import InputError
 from citygen.sources.base import Bounds
-from citygen.sources.openstreetmap.elements import NOWHERE, Block, Scan, block_of, last_of_each
+from citygen.sources.openstreetmap.elements import NOWHERE, Block, Relation, Scan, block_of, last_of_each
 from citygen.sources.openstreetmap.matching import match
 from citygen.sources.openstreetmap.pbf_blobs import (
     MOST_BLOB,
@@ -60,18 +61,27 @@ class PbfReader:
     def scan(self) -> Scan:
         """Read ways, relations and apexes."""
         bounds, blobs = _index(self.path)
-        parts = list(self._each(blobs, lambda data: read_blob(data, None)))
+        members = _ways_of(self._last_relations(blobs))
+        parts = list(self._each(blobs, lambda data: read_blob(data, members, only_members=False)))
         relations = {r.id: r for part in parts for r in part.relations}
         self.node_blobs = [blob for blob, part in zip(blobs, parts, strict=True) if part.kinds.intersection(NODES)]
         ways = [block for part in parts for block in part.ways]
-        members = np.array([i for r in relations.values() for kind, i, _ in r.members if kind == "w"], dtype=np.int64)
-        members = np.setdiff1d(members, np.concatenate([b.ids for b in ways]) if ways else members[:0])
-        again = [blob for blob, part in zip(blobs, parts, strict=True) if _may_hold(part.way_ids, members)]
-        more = list(self._each(again, lambda data: read_blob(data, members)))
+        late = np.setdiff1d(_ways_of(relations.values()), np.concatenate([members, *(b.ids for b in ways)]))
+        again = [blob for blob, part in zip(blobs, parts, strict=True) if _may_hold(part.way_ids, late)]
+        more = list(self._each(again, lambda data: read_blob(data, late, only_members=True)))
         ways += [block for part in more for block in part.ways]
         self.on_ways = [pair for part in (*parts, *more) for pair in part.on_ways]
         apexes, lonlat = _joined([pair for part in parts for pair in part.apexes])
         return Scan(tuple(last_of_each(ways)), tuple(relations.values()), apexes, lonlat, bounds)
+
+    def _last_relations(self, blobs: Sequence[_Blob]) -> Iterator[Relation]:
+        """Read the relations at the end of the file, where they stand when it is sorted: they name ways to look for."""
+        nothing = np.zeros(0, dtype=np.int64)
+        for blob in reversed(blobs):
+            (part,) = self._each([blob], lambda data: read_blob(data, nothing, only_members=False))
+            if part.kinds != {"relations"}:
+                return
+            yield from part.relations
 
     def locations(self, ids: Int64) -> Int32:
         """Return the places of nodes."""
@@ -159,6 +169,11 @@ def _header(data: bytes, path: Path) -> Bounds | None:
             if set(sides) >= {1, 2, 3, 4}:
                 return (sides[1] / 1e9, sides[4] / 1e9, sides[2] / 1e9, sides[3] / 1e9)
     return None
+
+
+def _ways_of(relations: Iterable[Relation]) -> Int64:
+    """Return the ids of the ways that relations name, sorted, each once."""
+    return np.array(sorted({i for each in relations for kind, i, _ in each.members if kind == "w"}), dtype=np.int64)
 
 
 def _may_hold(way_ids: tuple[int, int] | None, members: Int64) -> bool:

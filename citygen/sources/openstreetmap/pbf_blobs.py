@@ -194,10 +194,21 @@ def _only_nodes(blob: Unpacked) -> bool:
     return ends[1] == ends[2] == blob.size
 
 
-def read_blob(data: bytes, members: Int64 | None) -> Part:
-    """Read of a blob the tagged ways, relations and apexes, or (``members`` given) the ways of those ids."""
+def read_blob(data: bytes, members: Int64, *, only_members: bool) -> Part:
+    """
+    Read of a blob what matters.
+
+    Parameters
+    ----------
+    data : bytes
+        A blob as it lies in the file.
+    members : (m,) int64
+        Sorted ids of ways that are wanted whatever their tags.
+    only_members : bool
+        Nothing but those; else also tagged ways, relations and apexes.
+    """
     blob, part = Unpacked(data), Part()
-    if members is None and _only_nodes(blob):
+    if not only_members and _only_nodes(blob):
         part.kinds.add("dense")
         return part
     block = _primitive(blob.all())
@@ -206,15 +217,16 @@ def read_blob(data: bytes, members: Int64 | None) -> Part:
     for kind, spans in block.groups:
         if kind == "ways" and len(spans):
             found = sound(elements(block.buf, spans))
-            ids = found[:, ID]
+            ids = np.ascontiguousarray(found[:, ID])
             low, high = part.way_ids or (ids[0], ids[0])
             part.way_ids = (min(low, int(ids.min())), max(high, int(ids.max())))
-            wanted = _tagged(block, found, strings, WAY_KEYS) if members is None else np.isin(ids, members)
+            wanted = np.zeros(len(ids), dtype=np.bool_) if only_members else _tagged(block, found, strings, WAY_KEYS)
+            wanted[match(members, ids)[1]] = True
             if wanted.any():
                 part.ways.append(_ways(block, found[wanted], strings, part))
-        elif kind == "relations" and members is None:
+        elif kind == "relations" and not only_members:
             part.relations.extend(_relations(block, spans, strings))
-        elif kind in NODES and members is None:
+        elif kind in NODES and not only_members:
             part.apexes.extend(_apexes(block, kind, spans, strings))
     return part
 
