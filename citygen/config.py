@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from citygen.errors import ConfigError, InputError
+from citygen.log import redacted
 
 
 def _listed(value: object) -> object:
@@ -75,6 +76,7 @@ class BuildConfig(BaseModel):
     out: str = Field("out", description="Output folder.")
     crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
     source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
+    swap_axes: bool = Field(False, description="Footprint files hold latitude (or north) first: x and y are exchanged.")
     dem_crs: str | None = Field(None, description="CRS of DEM files that do not say theirs.")
     layer: str | None = Field(None, description="Layer to read where a file holds several.")
     id_column: str | None = Field(None, description="Column that holds the footprints' ids.")
@@ -112,8 +114,15 @@ class BuildConfig(BaseModel):
         return self._without(_MANNER | _INPUTS)
 
     def reported(self) -> dict[str, Any]:
-        """Return the options for a report: inputs as they were named, and what changes the result; not how it was run."""
-        return self._without(_MANNER)
+        """
+        Return the options for a report: inputs as they were named, and what changes the result; not how it was run.
+
+        Passwords and tokens in the names of inputs are left out.
+        """
+        found = self._without(_MANNER)
+        for name in _INPUTS:
+            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+        return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in names}
@@ -144,6 +153,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML: values are nested too deeply") from error
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")

@@ -27,7 +27,7 @@ _STAGES = {
     multiple=True,
     metavar="SRC",
     help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "or overture[:RELEASE].",
+    "overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",
@@ -44,6 +44,9 @@ _STAGES = {
 )
 @click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
 @click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option(
+    "--swap-axes/--no-swap-axes", default=None, help="Footprint files hold latitude (or north) first. Default: no."
+)
 @click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
 @click.option("--cache", metavar="DIR", help="Folder of fetched data. Default: the user's cache folder.")
 @click.option("--overture-url", metavar="URL", help="Mirror of Overture's bucket.")

@@ -21,15 +21,8 @@ from citygen.errors import InputError
 from citygen.sources.base import Bounds
 from citygen.sources.openstreetmap.elements import NOWHERE, Block, Relation, Scan, block_of, last_of_each
 from citygen.sources.openstreetmap.matching import match
-from citygen.sources.openstreetmap.pbf_blobs import (
-    MOST_BLOB,
-    NODES,
-    UNREADABLE,
-    Unpacked,
-    locate,
-    read_blob,
-    sound,
-)
+from citygen.sources.openstreetmap.packing import MOST_BLOB, UNREADABLE, Unpacked, sound
+from citygen.sources.openstreetmap.pbf_blobs import NODES, locate, read_blob
 from citygen.sources.openstreetmap.protobuf import fields
 from citygen.sources.openstreetmap.turns import in_turn
 

@@ -1,14 +1,11 @@
 """
-One blob of an OpenStreetMap PBF file to what of it concerns buildings: unpacked, split, decoded by the protobuf kernels.
+One blob of an OpenStreetMap PBF file to what of it concerns buildings: split and decoded by the protobuf kernels.
 
 Format: https://wiki.openstreetmap.org/wiki/PBF_Format (osmformat.proto).
 """
 
-import lzma
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,26 +23,13 @@ from citygen.sources.openstreetmap.elements import (
     matters,
 )
 from citygen.sources.openstreetmap.matching import match
+from citygen.sources.openstreetmap.packing import BrokenError, Unpacked, only_nodes, sound
 from citygen.sources.openstreetmap.protobuf import EIGHT, ID, KEYS, NINE, TEN, VALS, elements, fields, gather, unpack
 from citygen.sources.openstreetmap.protobuf import tagged as tagged_with
 
-T = TypeVar("T")
-
-MOST_BLOB = 32 << 20
-"""Bytes of a blob's unpacked content that the format allows."""
-
 NODES = ("nodes", "dense")
 
-_PEEK = 16 << 10
 _KINDS = {1: "nodes", 2: "dense", 3: "ways", 4: "relations"}
-
-
-class BrokenError(Exception):
-    """A message that is not what the format says."""
-
-
-UNREADABLE = (BrokenError, zlib.error, lzma.LZMAError, pa.ArrowException)
-"""What a damaged blob raises."""
 
 
 @dataclass(slots=True)
@@ -58,52 +42,6 @@ class Part:
     relations: list[Relation] = field(default_factory=list)
     apexes: list[tuple[Block, Int32]] = field(default_factory=list)
     on_ways: list[tuple[Int64, Int32]] = field(default_factory=list)
-
-
-class Unpacked:
-    """The content of a blob: a first piece of it for who only wants to look, or all."""
-
-    def __init__(self, data: bytes) -> None:
-        buf = np.frombuffer(data, dtype=np.uint8)
-        self.codec, self.size, start, end = 0, -1, 0, 0
-        for number, wire, a, b in sound(fields(buf, 0, len(buf))).tolist():
-            if wire == 2:
-                self.codec, start, end = number, a, b
-            elif number == 2:
-                self.size = a
-        self.data = memoryview(data)[start:end]
-        if self.codec not in (1, 3, 4, 6, 7):
-            raise BrokenError("content that is packed in no known way")
-        if self.codec == 1:
-            self.size = len(self.data)
-        if not 0 <= self.size <= MOST_BLOB:
-            raise BrokenError(f"a blob of {self.size} bytes when unpacked, and {MOST_BLOB} are allowed")
-        self.stream = zlib.decompressobj()
-        self.head = b""
-
-    def peek(self) -> bytes:
-        """Return the first bytes."""
-        if self.codec != 3:
-            return self.all()
-        if not self.head:
-            self.head = self.stream.decompress(self.data, _PEEK)
-        return self.head
-
-    def all(self) -> bytes:
-        """Return everything."""
-        if self.codec == 1:
-            return bytes(self.data)
-        if self.codec == 3:
-            rest = self.stream.unconsumed_tail if self.head else self.data
-            whole = self.head + self.stream.decompress(rest, max(1, self.size - len(self.head) + 1))
-        elif self.codec == 4:
-            whole = lzma.LZMADecompressor().decompress(self.data, self.size + 1)
-        else:
-            codec = pa.Codec("lz4_raw" if self.codec == 6 else "zstd")
-            whole = codec.decompress(self.data, self.size, asbytes=True)
-        if len(whole) != self.size:
-            raise BrokenError("its content is not as long as it says")
-        return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +76,6 @@ class _Primitive:
         return scaled.astype(np.int32)
 
 
-def sound(value: T | None) -> T:
-    """Return a value, or say that the message which should have given it is broken."""
-    if value is None:
-        raise BrokenError("a message that is cut or broken")
-    return value
-
-
 def _primitive(data: bytes) -> _Primitive:
     """Split a block of elements into its pieces."""
     buf = np.frombuffer(data, dtype=np.uint8)
@@ -172,28 +103,6 @@ def _spans(buf: UInt8, start: int, end: int, number: int) -> Int64:
     return spans
 
 
-def _only_nodes(blob: Unpacked) -> bool:
-    """Say from a blob's first bytes whether it holds dense nodes and nothing else, and no string that names an apex."""
-    head, at, ends = blob.peek(), 0, []
-    for tag in (0x0A, 0x12, 0x12):  # the strings; a group; its dense nodes
-        if at >= len(head) or head[at] != tag:
-            return False
-        length, shift, at = 0, 0, at + 1
-        while at < len(head) and head[at] >= 0x80 and shift < 28:
-            length |= (head[at] & 0x7F) << shift
-            shift, at = shift + 7, at + 1
-        if at >= len(head):
-            return False
-        length |= head[at] << shift
-        at += 1
-        ends.append(at + length)
-        if tag == 0x0A and length + at <= len(head):
-            if APEX_KEY.encode() in head[at : at + length]:
-                return False
-            at += length
-    return ends[1] == ends[2] == blob.size
-
-
 def read_blob(data: bytes, members: Int64, *, only_members: bool) -> Part:
     """
     Read of a blob what matters.
@@ -208,7 +117,7 @@ def read_blob(data: bytes, members: Int64, *, only_members: bool) -> Part:
         Nothing but those; else also tagged ways, relations and apexes.
     """
     blob, part = Unpacked(data), Part()
-    if not only_members and _only_nodes(blob):
+    if not only_members and only_nodes(blob):
         part.kinds.add("dense")
         return part
     block = _primitive(blob.all())
