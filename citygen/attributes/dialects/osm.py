@@ -4,6 +4,7 @@ OpenStreetMap tags -> canonical keys.
 Tag pages: Simple_3D_Buildings, Key:height, Key:building:levels, Key:building:min_level, Key:min_height,
 Key:roof:shape, Key:roof:direction, Key:roof:orientation, Key:building:colour, Key:building:material, Key:addr:country.
 ``building:height`` and the ``building:roof:*`` spellings are older synonyms. ``roof:direction`` looks down the slope, as ours does.
+``osm:outline`` is no tag: it is where the source of OpenStreetMap files says what a ``type=building`` relation says.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
     "roof_material": ("roof:material", "building:roof:material"),
     "country": ("addr:country",),
     "part": ("building:part",),
+    "part_of": ("osm:outline",),
     "location": ("location",),
 }
 
