@@ -443,7 +443,7 @@ def test_broken_xml_says_where(tmp_path: Path, damage: Any, match: str) -> None:
 
 @pytest.mark.parametrize("text", ["<html><body/></html>", "<kml/>", "<?xml version='1.0'?><gml:FeatureCollection/>"])
 def test_other_xml_is_told_from_it(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError, match="not read"):
+    with pytest.raises(InputError, match="no source reads"):
         open_source(write(tmp_path / "a.gml", text))
 
 

@@ -187,7 +187,7 @@ _NOT_READ = (
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"<OGRVRT", "a GDAL virtual dataset, which may point anywhere and is not read: give the file that it names"),
     (b"BZh", "compressed with bzip2: unpack it first"),
-    (b"<", "XML or HTML of a kind that is not read (KML, a web page): convert it to GeoPackage"),
+    (b"<", "XML or HTML of a kind that no source reads (KML, a web page): convert it to GeoPackage"),
     (b"II*\x00", "a TIFF raster: give it as --dem"),
     (b"MM\x00*", "a TIFF raster: give it as --dem"),
 )
