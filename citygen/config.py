@@ -48,6 +48,16 @@ def _counted(value: object) -> object:
     return int(text)
 
 
+def _country(value: object) -> object:
+    """Accept an ISO 3166-1 alpha-2 code in any case."""
+    if value is None:
+        return None
+    text = str(value).strip().lower()
+    if not (len(text) == 2 and text.isascii() and text.isalpha()):
+        raise ValueError("give the two letters of a country, as DE")
+    return text
+
+
 MOST_FEATURES = 200
 """Dormers, and chimneys, that one building may be given."""
 Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
@@ -92,8 +102,18 @@ class BuildConfig(BaseModel):
     geoid_offset: float = Field(
         0.0, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
     )
-    storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
-    default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    storey_height: float | None = Field(
+        None, ge=1, le=20, description="Metres a storey of a dwelling. Default: by country, else 3."
+    )
+    default_height: float | None = Field(
+        None, gt=0, le=1000, description="Eave height where the data give none, metres. Default: it is estimated."
+    )
+    country: Annotated[str | None, BeforeValidator(_country)] = Field(
+        None, description="Where the footprints are (DE, FR, ...), for the height of a storey."
+    )
+    height_model: Literal["auto", "off"] = Field(
+        "auto", description="Whether a model may learn heights from the data's own."
+    )
     dormers: Count = Field(None, description="Dormers on pitched roofs where the data give no number: N or auto.")
     chimneys: Count = Field(None, description="Chimneys on pitched roofs where the data give no number: N or auto.")
     roof_segments: int | None = Field(

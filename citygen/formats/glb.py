@@ -30,6 +30,7 @@ _DESCRIPTIONS = {
     "id": "The source's own id of the footprint.",
     "height_m": "Ground datum to roof top, metres.",
     "height_from": "Which rule gave the height.",
+    "height_sigma_m": "Stated uncertainty of that height, one standard deviation, metres.",
     "roof_shape": "The roof shape that was built.",
     "outcome": "ok, or degraded: built with a fallback or repair.",
 }

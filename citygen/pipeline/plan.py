@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,8 @@ class Plan:
         Rows of each tile.
     unplaced : list of pyarrow.Table
         Rows without a place: uid, id, source, reason, detail.
+    heights : dict
+        For the report: how many rows have a height, and what became of the model of heights.
     read, outside : int
         Rows that the sources hold, and those of them that lie outside the area of interest.
     """
@@ -44,17 +47,19 @@ class Plan:
     unplaced: list[pa.Table] = field(default_factory=list)
     read: int = 0
     outside: int = 0
+    heights: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the plan, without the unplaced rows (they have a file of their own), as JSON."""
         tiles = [[col, row, self.counts[col, row], self.tiles[col, row]] for col, row in sorted(self.tiles)]
-        return json.dumps({"tiles": tiles, "read": self.read, "outside": self.outside})
+        about = {"tiles": tiles, "read": self.read, "outside": self.outside, "heights": self.heights}
+        return json.dumps(about)
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
         """Read what ``to_json`` wrote."""
         data = json.loads(text)
-        plan = cls(read=data["read"], outside=data["outside"])
+        plan = cls(read=data["read"], outside=data["outside"], heights=data["heights"])
         for col, row, count, slices in data["tiles"]:
             plan.tiles[col, row] = [(name, batch) for name, batch in slices]
             plan.counts[col, row] = count

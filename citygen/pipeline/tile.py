@@ -28,6 +28,7 @@ from citygen.model.rings import Rings, join, take
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
+from citygen.pipeline.estimates import estimates_of
 from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
 from citygen.pipeline.options import TileOptions
@@ -113,7 +114,8 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     findings += found
     replaced |= drawn.is_line
     clock.lap("repair")
-    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes)
+    estimates = estimates_of(Path(task.plan_folder), uid)
+    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes, estimates)
     findings += found
     clock.lap("attributes")
     datum, lowest, found = _ground(footprints, uid, part_of, options)
@@ -266,12 +268,19 @@ def _write(
         return None, 0, files
     ids, outcome, attributes = names
     flat = built.numbers["eave_z"] == built.numbers["ridge_z"]
-    paint = colours(ids, attributes.class_name, flat, (attributes.wall_colour, attributes.roof_colour))
+    paint = colours(
+        ids,
+        attributes.class_name,
+        flat,
+        (attributes.wall_colour, attributes.roof_colour),
+        (attributes.wall_material, attributes.roof_material),
+    )
     rows = np.flatnonzero(built.present)
     table = {
         "id": ids[rows],
         "height_m": built.numbers["height_m"][rows],
         "height_from": built.words["height_from"][rows],
+        "height_sigma_m": built.numbers["height_sigma_m"][rows],
         "roof_shape": built.words["roof_shape"][rows],
         "outcome": outcome[rows],
     }
