@@ -9,9 +9,7 @@ import pyarrow as pa
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
-from citygen.attributes.dialect import DIALECTS, source_columns
-from citygen.attributes.keys import check_column_map
-from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
+from citygen.attributes.rooflines import drawn_lines
 from citygen.geom.geodesy import transformer
 from citygen.outcome import reason
 
@@ -22,9 +20,10 @@ UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not b
 EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
 OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates lie outside what their CRS allows.")
 
-_SOURCE_STRIDE = 1 << 40
-_PARTS_REACH_M = 300.0
-"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
+SOURCE_STRIDE = 1 << 40
+"""Rows that a source may hold: uid // SOURCE_STRIDE is the number of a row's source."""
+REACH_M = 300.0
+"""m. How far beyond the area rows are read: a building at the edge keeps all its parts and roof lines, and its neighbours count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +35,34 @@ class Placed:
     ----------
     geometry : (n,) object
         In the working CRS; None where a row has no place, or a far one.
-    middle : (n, 2) float64
-        Of its extent.
+    box : (n, 4) float64
+        Its extent: min x, min y, max x, max y; NaN where it has no place.
     col, row : (n,) int64
         Tile of the middle.
     inside : (n,) bool
         Whether it touches the area.
+    near : (n,) bool
+        Whether it lies in the area or so near that a building within may touch it.
     reasons : (n, 2) object of str
         Reason code ('' for none) and detail of a row that has no place.
     """
 
     geometry: Objects
-    middle: Float64
+    box: Float64
     col: Int64
     row: Int64
     inside: Bool
+    near: Bool
     reasons: Objects
+
+    @property
+    def middle(self) -> Float64:
+        """Middle of each extent; (n, 2) float64."""
+        return (self.box[:, :2] + self.box[:, 2:]) / 2
 
     def take(self, index: Int64) -> "Placed":
         """Return chosen rows."""
-        chosen = (getattr(self, name)[index] for name in ("geometry", "middle", "col", "row", "inside", "reasons"))
+        chosen = (getattr(self, name)[index] for name in ("geometry", "box", "col", "row", "inside", "near", "reasons"))
         return Placed(*chosen)
 
 
@@ -83,12 +90,12 @@ def placed_batches(
     """
     info = planned.source.info
     area = inputs.aoi
-    bbox = None if area is None else _window(inputs, planned, column_map)
+    bbox = None if area is None else _window(inputs, planned)
     if area is not None:
         shapely.prepare(area)
     count = 0
     for batch in planned.source.batches(bbox):
-        uid = number * _SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
+        uid = number * SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
         count += len(batch)
         table = _staged(batch, uid, planned)
         geometry, problem = _geometries(table)
@@ -96,23 +103,19 @@ def placed_batches(
         box = shapely.bounds(world)
         middle = (box[:, :2] + box[:, 2:]) / 2
         inside = ~shapely.is_missing(world)
+        near = inside
         if area is not None:
-            inside &= _in_area(world, box, area)
+            inside = inside & _in_area(world, box, area)
+            near = inside | _near_area(box, area)
         col, row = _keys(inputs, middle)
         table = _with_lines(table, planned, column_map, geometry, (info.crs, inputs.crs))
-        yield table, Placed(world, middle, col, row, inside, reasons)
+        yield table, Placed(world, box, col, row, inside, near, reasons)
 
 
-def _window(
-    inputs: "Inputs", planned: "PlannedSource", column_map: Mapping[str, str]
-) -> tuple[float, float, float, float] | None:
+def _window(inputs: "Inputs", planned: "PlannedSource") -> tuple[float, float, float, float] | None:
     """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
     west, south, east, north = inputs.aoi.bounds
-    pad = max(east - west, north - south) * 1e-3 + 1.0
-    dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
-    marks = [column for key in ("part", *LINE_KEYS) for column in source_columns(dialect, key, checked)]
-    if any(column.name in planned.columns for column in marks):
-        pad += _PARTS_REACH_M
+    pad = max(east - west, north - south) * 1e-3 + 1.0 + REACH_M
     change = transformer(inputs.crs, planned.source.info.crs)
     box = change.transform_bounds(west - pad, south - pad, east + pad, north + pad, densify_pts=21)
     return box if np.all(np.isfinite(box)) and box[0] < box[2] else None
@@ -203,6 +206,16 @@ def _in_area(geometry: Objects, box: Float64, area: Any) -> Bool:
     near[index[valid]] = shapely.intersects(area, geometry[index[valid]])
     rest = index[~valid]
     near[rest] = shapely.intersects(area, shapely.box(*box[rest].T))
+    return np.asarray(near, dtype=bool)
+
+
+def _near_area(box: Float64, area: Any) -> Bool:
+    """Say which extents lie within ``REACH_M`` of the area."""
+    west, south, east, north = area.bounds
+    near = (box[:, 0] <= east + REACH_M) & (box[:, 2] >= west - REACH_M)
+    near &= (box[:, 1] <= north + REACH_M) & (box[:, 3] >= south - REACH_M)
+    index = np.flatnonzero(near)
+    near[index] = shapely.dwithin(area, shapely.box(*box[index].T), REACH_M)
     return np.asarray(near, dtype=bool)
 
 
