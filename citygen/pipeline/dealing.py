@@ -110,11 +110,11 @@ class Dealer:
             self.tiles.setdefault(key, []).append((path.name, batch))
             self.counts[key] = self.counts.get(key, 0) + size
 
-    def write_renamed(self) -> None:
+    def write_renamed(self) -> dict[int, str]:
         """Give new ids to rows whose id an earlier row has: rows aside at once, the others when their tile is read."""
         new = _duplicates(self.ids)
         if not new:
-            return
+            return new
         for k, aside in enumerate(self.unplaced):
             known = zip(aside["@uid"].to_pylist(), aside["@id"].to_pylist(), strict=True)
             named = [new.get(uid, name) for uid, name in known]
@@ -124,6 +124,7 @@ class Dealer:
         path = self.folder / RENAMED
         with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
             file.write_table(table)
+        return new
 
 
 def _duplicates(ids: list[pa.Table]) -> dict[int, str]:

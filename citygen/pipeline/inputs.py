@@ -28,6 +28,7 @@ log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
     {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"}
     | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+    | {"@group", "@guest"}
 )
 """Columns that a plan adds to the raw ones."""
 

@@ -18,6 +18,7 @@ import shapely
 
 from citygen.arraytypes import Bool
 from citygen.attributes.parts import part_marks
+from citygen.pipeline.covering import write_covered
 from citygen.pipeline.dealing import Dealer
 from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.owners import Held, deal_lines, deal_parts, hold
@@ -122,7 +123,7 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
         deal_parts(dealer, held)
     if lines:
         deal_lines(dealer, lines)
-    dealer.write_renamed()
+    write_covered(dealer, dealer.write_renamed())
     outside = read - sum(dealer.counts.values()) - sum(map(len, dealer.unplaced))
     return Plan(dealer.tiles, dealer.counts, guests(dealer.filed), dealer.unplaced, read, outside)
 
