@@ -321,6 +321,7 @@ def _write(
         "outcome": outcome[rows],
     }
     scene, region = make_scene(meshes, paint, table, rows, (task.col, task.row), options)
+    scene = replace(scene, is_open=options.party_walls == "drop")
     clock.lap("scene")
     uri = ""
     for name in options.formats:
