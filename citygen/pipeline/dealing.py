@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
 from citygen.arraytypes import AnyArray, Int64
 from citygen.pipeline.folder import writing
@@ -87,9 +86,9 @@ class Dealer:
         if len(rows) == 0:
             return
         rows = rows[np.lexsort((rows, placed.col[rows], placed.row[rows]))]
-        wkb = pa.array(shapely.to_wkb(placed.geometry[rows]), pa.binary())
+        index = pa.array(rows)
         owner = pa.array(np.full(len(rows), -1) if belongs is None else belongs[0][rows], pa.int64())
-        out = table.take(pa.array(rows)).append_column("@geometry", wkb).append_column("@part_of", owner)
+        out = table.take(index).append_column("@geometry", placed.wkb.take(index)).append_column("@part_of", owner)
         if belongs is not None:
             out = out.append_column("@group", pa.array(belongs[1][rows], pa.int64()))
         path = self.folder / f"{len(self.filed):06d}.arrow"

@@ -8,6 +8,7 @@ its own source holds it, else an outline. Parts without an outline that stand on
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +53,7 @@ class _Home:
 
 def hold(table: pa.Table, placed: Placed, marks: PartMarks) -> Held | None:
     """Return the rows of a batch that have to wait for the outlines; None where none has."""
-    rows = np.flatnonzero(marks.held & ~shapely.is_missing(placed.geometry))
+    rows = np.flatnonzero(marks.held & placed.here)
     if len(rows) == 0:
         return None
     some = PartMarks(marks.is_part[rows], marks.is_both[rows], marks.hint[rows])
@@ -147,12 +148,13 @@ def _containing(dealer: Dealer, geometry: Objects, uid: Int64, rows: Int64, leas
     area = shapely.area(shapes)
     tree = shapely.STRtree(shapes)
     found: list[tuple[Int64, Float64, Float64, Int64]] = []
-    for _, table in _columns(dealer, ["@uid", "@geometry"], OUTLINES):
-        outlines = sound(shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False)))
+    for filed, table in _columns(dealer, ["@geometry"], OUTLINES):
+        near = _near(filed, tree, 0.0)
+        outlines = sound(shapely.from_wkb(table["@geometry"].take(pa.array(near)).to_numpy(zero_copy_only=False)))
         outline, part = tree.query(outlines, predicate="intersects")
         met = shapely.intersection(shapes[part], outlines[outline])
         share = shapely.area(met) / np.maximum(area[part], 1e-12)
-        size, number = shapely.area(outlines)[outline], table["@uid"].to_numpy()[outline]
+        size, number = shapely.area(outlines)[outline], filed.uid[near[outline]]
         kept = (share >= least[0]) & (size >= least[1] * area[part]) & (number != uid[rows[part]])
         if least[1]:
             kept &= number // SOURCE_STRIDE == uid[rows[part]] // SOURCE_STRIDE
@@ -256,19 +258,21 @@ def _under(dealer: Dealer, points: Objects) -> tuple[_Home, Int64]:
     best: list[tuple[bool, bool, float, int]] = [(True, True, np.inf, -1)] * len(points)
     tree = shapely.STRtree(points)
     for kind in (OUTLINES, PARTS):
-        for filed, table in _columns(dealer, ["@uid", "@geometry", "@is_part"], kind):
-            shapes = shapely.from_wkb(table["@geometry"].to_numpy(zero_copy_only=False))
-            whole = ~table["@is_part"].to_numpy()
+        for filed, table in _columns(dealer, ["@geometry", "@is_part"], kind):
+            near = _near(filed, tree, LINE_SNAP_M)
+            shapes = shapely.from_wkb(table["@geometry"].take(pa.array(near)).to_numpy(zero_copy_only=False))
+            whole = ~table["@is_part"].to_numpy()[near]
             outline, line = tree.query(shapes, predicate="dwithin", distance=LINE_SNAP_M)
             area = shapely.area(shapes)
             beside = shapely.distance(shapes[outline], points[line]) > 0
             for o, p, out in zip(outline.tolist(), line.tolist(), beside.tolist(), strict=True):
-                rank = (out, bool(whole[o]), float(area[o]), int(filed.uid[o]))
+                k = int(near[o])
+                rank = (out, bool(whole[o]), float(area[o]), int(filed.uid[k]))
                 if area[o] > 0 and rank < best[p]:
                     best[p] = rank
-                    home.uid[p], home.own[p] = filed.uid[o], filed.own
-                    group[p] = filed.uid[o] if filed.group is None else filed.group[o]
-                    home.col[p], home.row[p] = filed.keys[filed.slot(np.array([o]))[0][0]]
+                    home.uid[p], home.own[p] = filed.uid[k], filed.own
+                    group[p] = filed.uid[k] if filed.group is None else filed.group[k]
+                    home.col[p], home.row[p] = filed.keys[filed.slot(np.array([k]))[0][0]]
     return home, group
 
 
@@ -296,6 +300,12 @@ def _homes_of(dealer: Dealer, wanted: Int64) -> _Home:
             home.uid[mine], home.own[mine] = filed.uid[rows[k]], filed.own
             home.col[mine], home.row[mine] = filed.keys[batch[k]]
     return home
+
+
+def _near(filed: Filed, tree: Any, reach_m: float) -> Int64:
+    """Return the rows of a file whose extent meets that of something in a tree."""
+    box = filed.box / 100.0 + np.array([-reach_m, -reach_m, reach_m, reach_m])
+    return np.unique(tree.query(shapely.box(*box.T))[0])
 
 
 def _columns(dealer: Dealer, names: list[str], kind: int) -> Iterator[tuple[Filed, pa.Table]]:

@@ -1,17 +1,23 @@
 """Batches of a source to where their rows lie: geometry in the working CRS, tile, inside the area or not, or why nowhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
-from citygen.attributes.rooflines import drawn_lines
+from citygen.attributes.dialect import DIALECTS, source_columns
+from citygen.attributes.keys import check_column_map
+from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.geom.geodesy import transformer
+from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
+from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
+from citygen.pipeline.area import Area
 
 if TYPE_CHECKING:  # a worker reads rows and never opens inputs
     from citygen.pipeline.inputs import Inputs, PlannedSource
@@ -24,6 +30,8 @@ SOURCE_STRIDE = 1 << 40
 """Rows that a source may hold: uid // SOURCE_STRIDE is the number of a row's source."""
 REACH_M = 300.0
 """m. How far beyond the area rows are read: a building at the edge keeps all its parts and roof lines, and its neighbours count."""
+_BEYOND_M = 1e8
+"""m. No working CRS has coordinates beyond 100,000 km."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,12 @@ class Placed:
 
     Attributes
     ----------
-    geometry : (n,) object
-        In the working CRS; None where a row has no place, or a far one.
+    wkb : pyarrow.Array of binary
+        (n,) in the working CRS, 2-D; null where a row has no place, or a far one.
     box : (n, 4) float64
-        Its extent: min x, min y, max x, max y; NaN where it has no place.
+        Its extent: xmin, ymin, xmax, ymax; NaN where there is none.
     col, row : (n,) int64
-        Tile of the middle.
+        Tile of the middle of the extent.
     inside : (n,) bool
         Whether it touches the area.
     near : (n,) bool
@@ -47,7 +55,7 @@ class Placed:
         Reason code ('' for none) and detail of a row that has no place.
     """
 
-    geometry: Objects
+    wkb: pa.Array
     box: Float64
     col: Int64
     row: Int64
@@ -56,19 +64,30 @@ class Placed:
     reasons: Objects
 
     @property
+    def here(self) -> Bool:
+        """Say which rows have a place."""
+        here: Bool = self.wkb.is_valid().to_numpy(zero_copy_only=False)
+        return here
+
+    @property
     def middle(self) -> Float64:
-        """Middle of each extent; (n, 2) float64."""
+        """Return (n, 2) float64, the middles of the extents."""
         return (self.box[:, :2] + self.box[:, 2:]) / 2
+
+    @property
+    def geometry(self) -> Objects:
+        """Return (n,) Shapely geometries, None where there is none; they are parsed each time that this is asked for."""
+        return np.asarray(shapely.from_wkb(self.wkb.to_numpy(zero_copy_only=False)), dtype=object)
 
     def take(self, index: Int64) -> "Placed":
         """Return chosen rows."""
-        chosen = (getattr(self, name)[index] for name in ("geometry", "box", "col", "row", "inside", "near", "reasons"))
-        return Placed(*chosen)
+        chosen = (getattr(self, name)[index] for name in ("box", "col", "row", "inside", "near", "reasons"))
+        return Placed(self.wkb.take(pa.array(index)), *chosen)
 
 
 def placed_batches(
     inputs: "Inputs", planned: "PlannedSource", number: int, column_map: Mapping[str, str]
-) -> Iterator[tuple[pa.Table, Placed]]:
+) -> Generator[tuple[pa.Table, Placed], None, None]:
     """
     Read a source and place its rows.
 
@@ -89,27 +108,20 @@ def placed_batches(
         A batch, own columns marked with ``@``, and where its rows lie.
     """
     info = planned.source.info
-    area = inputs.aoi
-    bbox = None if area is None else _window(inputs, planned)
-    if area is not None:
-        shapely.prepare(area)
+    bbox = None if inputs.aoi is None else _window(inputs, planned)
+    area = None if inputs.aoi is None else Area(inputs.aoi)
+    crs = (info.crs, inputs.crs)
     count = 0
     for batch in planned.source.batches(bbox):
         uid = number * SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
         count += len(batch)
         table = _staged(batch, uid, planned)
-        geometry, problem = _geometries(table)
-        world, reasons = _to_working(geometry, problem, (info.crs, inputs.crs), bounded=area is not None)
-        box = shapely.bounds(world)
-        middle = (box[:, :2] + box[:, 2:]) / 2
-        inside = ~shapely.is_missing(world)
-        near = inside
-        if area is not None:
-            inside = inside & _in_area(world, box, area)
-            near = inside | _near_area(box, area)
-        col, row = _keys(inputs, middle)
-        table = _with_lines(table, planned, column_map, geometry, (info.crs, inputs.crs))
-        yield table, Placed(world, box, col, row, inside, near, reasons)
+        wkb, box, reasons = _place(table, crs, bounded=area is not None)
+        inside = np.isfinite(box[:, 0]) if area is None else area.touched(wkb, box)
+        near = inside if area is None else inside | area.near(box, REACH_M)
+        col, row = _keys(inputs, (box[:, :2] + box[:, 2:]) / 2)
+        table = _with_lines(table, planned, column_map, crs)
+        yield table, Placed(wkb, box, col, row, inside, near, reasons)
 
 
 def _window(inputs: "Inputs", planned: "PlannedSource") -> tuple[float, float, float, float] | None:
@@ -139,10 +151,14 @@ def _staged(batch: pa.Table, uid: Int64, planned: "PlannedSource") -> pa.Table:
 
 
 def _with_lines(
-    table: pa.Table, planned: "PlannedSource", column_map: Mapping[str, str], geometry: Objects, crs: tuple[str, str]
+    table: pa.Table, planned: "PlannedSource", column_map: Mapping[str, str], crs: tuple[str, str]
 ) -> pa.Table:
     """Add the roof lines that rows draw, in the working CRS (WKB), and what could not be read; nothing where none can be."""
-    drawn = drawn_lines(table, planned.dialect, column_map, geometry)
+    dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
+    names = {column.name for key in LINE_KEYS for column in source_columns(dialect, key, checked)}
+    if all(table[name].null_count == len(table) for name in names.intersection(table.column_names)):
+        return table
+    drawn = drawn_lines(table, planned.dialect, column_map, _geometries(table)[0])
     if drawn is None:
         return table
     world, why = _to_working(drawn.geometry, np.full(len(table), "", dtype=object), crs, bounded=False)
@@ -150,6 +166,53 @@ def _with_lines(
     table = table.append_column("@roof_lines", pa.array(shapely.to_wkb(world), pa.binary()))
     table = table.append_column("@roof_lines_problem", pa.array(problem.tolist(), pa.string()))
     return table.append_column("@line_alone", pa.array(drawn.alone & ~shapely.is_missing(world)))
+
+
+def _place(table: pa.Table, crs: tuple[str, str], *, bounded: bool) -> tuple[pa.Array, Float64, Objects]:
+    """
+    Return where rows lie: WKB in the working CRS, extents, and reason and detail of those that lie nowhere.
+
+    Plain polygons, nearly all, never become objects: their coordinates are moved in place. The rest goes the slow way,
+    and so does each row with a coordinate that the quick way cannot vouch for.
+    """
+    column = table["@geometry"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    data, starts, stops = binary_buffers(column)
+    if table["@problem"].null_count != len(table):
+        stops = np.where(table["@problem"].is_valid().to_numpy(), starts, stops)
+    plain = _moved(read_plain(data, starts, stops), crs)
+    out, places = write_plain(data, starts, stops, plain)
+    mask = pa.py_buffer(np.packbits(plain.rows, bitorder="little"))
+    wkb = pa.Array.from_buffers(
+        pa.binary(), len(table), [mask, pa.py_buffer(places.astype(np.int32)), pa.py_buffer(out)]
+    )
+    box, reasons = bounds(plain), np.full((len(table), 2), "", dtype=object)
+    rest = np.flatnonzero(~plain.rows)
+    if len(rest):
+        slow = table.select(["@geometry", "@problem"]).take(pa.array(rest))
+        world, reasons[rest] = _to_working(*_geometries(slow), crs, bounded=bounded)
+        box[rest] = shapely.bounds(world)
+        every = np.full(len(table), None, dtype=object)
+        every[rest] = shapely.to_wkb(world)
+        wkb = pc.if_else(pa.array(plain.rows), wkb, pa.array(every, pa.binary()))
+    return wkb, box, reasons
+
+
+def _moved(plain: Plain, crs: tuple[str, str]) -> Plain:
+    """Transform plain rows; those with a coordinate that is not sound before or after are plain no more."""
+    x, y = plain.coords[:, 0], plain.coords[:, 1]
+    change = transformer(*crs)
+    moved = np.stack(change.transform(x, y)[:2], axis=1)
+    good = (np.abs(moved) < _BEYOND_M).all(axis=1)
+    if change.source_crs is not None and change.source_crs.is_geographic:
+        good &= (np.abs(y) <= 90) & (np.abs(x) <= 360)
+    if good.all():
+        return Plain(plain.rows, moved, plain.offsets)
+    counts = np.diff(plain.offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    rows = plain.rows & (np.bincount(owner[~good], minlength=len(counts)) == 0)
+    kept = np.where(rows, counts, 0)
+    return Plain(rows, moved[rows[owner]], np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)]))
 
 
 def _geometries(table: pa.Table) -> tuple[Objects, Objects]:
@@ -180,7 +243,7 @@ def _to_working(geometry: Objects, problem: Objects, crs: tuple[str, str], *, bo
         sound &= (np.abs(coords[:, 1]) <= 90) & (np.abs(coords[:, 0]) <= 360)
     x, y = change.transform(np.where(sound, coords[:, 0], np.nan), np.where(sound, coords[:, 1], np.nan))[:2]
     moved = np.stack([np.asarray(x), np.asarray(y)], axis=1)
-    good = sound & np.isfinite(moved).all(axis=1) & (np.abs(moved) < 1e8).all(axis=1)
+    good = sound & np.isfinite(moved).all(axis=1) & (np.abs(moved) < _BEYOND_M).all(axis=1)
     lost = np.bincount(index[~good], minlength=len(out)) > 0
     bad = np.bincount(index[~sound], minlength=len(out)) > 0 if geographic and bounded else lost
     moved[~good] = 0.0
@@ -195,28 +258,6 @@ def _to_working(geometry: Objects, problem: Objects, crs: tuple[str, str], *, bo
     reasons[told, 0], reasons[told, 1] = UNREADABLE, problem[told]
     out[told] = None
     return out, reasons
-
-
-def _in_area(geometry: Objects, box: Float64, area: Any) -> Bool:
-    """Say which geometries touch the area; an invalid one that the test cannot judge counts by its extent."""
-    west, south, east, north = area.bounds
-    near = (box[:, 0] <= east) & (box[:, 2] >= west) & (box[:, 1] <= north) & (box[:, 3] >= south)
-    index = np.flatnonzero(near)
-    valid = shapely.is_valid(geometry[index])
-    near[index[valid]] = shapely.intersects(area, geometry[index[valid]])
-    rest = index[~valid]
-    near[rest] = shapely.intersects(area, shapely.box(*box[rest].T))
-    return np.asarray(near, dtype=bool)
-
-
-def _near_area(box: Float64, area: Any) -> Bool:
-    """Say which extents lie within ``REACH_M`` of the area."""
-    west, south, east, north = area.bounds
-    near = (box[:, 0] <= east + REACH_M) & (box[:, 2] >= west - REACH_M)
-    near &= (box[:, 1] <= north + REACH_M) & (box[:, 3] >= south - REACH_M)
-    index = np.flatnonzero(near)
-    near[index] = shapely.dwithin(area, shapely.box(*box[index].T), REACH_M)
-    return np.asarray(near, dtype=bool)
 
 
 def _keys(inputs: "Inputs", middle: Float64) -> tuple[Int64, Int64]:

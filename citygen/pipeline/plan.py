@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from citygen.arraytypes import Bool
 from citygen.attributes.parts import part_marks
+from citygen.pipeline.ahead import ahead
 from citygen.pipeline.covering import write_covered
 from citygen.pipeline.dealing import Dealer
 from citygen.pipeline.inputs import Inputs
@@ -101,7 +101,7 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
     dealer, read = Dealer(folder), 0
     for number, planned in enumerate(inputs.sources):
         delivered = 0
-        for table, placed in placed_batches(inputs, planned, number, column_map):
+        for table, placed in ahead(placed_batches(inputs, planned, number, column_map)):
             delivered += len(table)
             dealer.set_aside(table, placed)
             marks = part_marks(table, planned.dialect, column_map)
@@ -113,7 +113,7 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
                 held.append(waiting)
             is_line = _lines(kept) & ~waits
             if is_line.any():
-                chosen = np.flatnonzero(is_line & ~shapely.is_missing(placed.geometry))
+                chosen = np.flatnonzero(is_line & placed.here)
                 lines.append((kept.take(pa.array(chosen)), placed.take(chosen)))
             waits |= is_line
             dealer.write(kept, placed, np.flatnonzero(placed.inside & ~waits))

@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import InputError
+from citygen.geom.wkb import bounds, read_plain
 from citygen.log import get_logger
+from citygen.model.binary import binary_buffers
 from citygen.sources.base import Bounds
 
 log = get_logger(__name__)
@@ -197,9 +199,16 @@ def wkb_bounds(geometry: pa.Array) -> Float64:
     """
     import shapely
 
-    # "fix" closes an unclosed ring, which still says where it lies; what it cannot mend becomes None
-    parsed = shapely.from_wkb(geometry.to_numpy(zero_copy_only=False), on_invalid="fix")
-    return np.asarray(shapely.bounds(parsed), dtype=np.float64).reshape(-1, 4)
+    if isinstance(geometry, pa.ChunkedArray):
+        geometry = geometry.combine_chunks()
+    quick = read_plain(*binary_buffers(geometry))
+    boxes = bounds(quick)
+    rest = np.flatnonzero(~quick.rows)
+    if len(rest):
+        # "fix" closes an unclosed ring, which still says where it lies; what it cannot mend becomes None
+        raw = geometry.take(pa.array(rest)).to_numpy(zero_copy_only=False)
+        boxes[rest] = np.asarray(shapely.bounds(shapely.from_wkb(raw, on_invalid="fix"))).reshape(-1, 4)
+    return boxes
 
 
 def plain(column: pa.Array) -> pa.Array:
