@@ -73,7 +73,7 @@ def write_covered(dealer: Dealer, names: dict[int, str]) -> None:
         for key in keys:
             later = [piece for piece in pieces[key] if piece.source == source]
             if later:
-                near = beside.query(shapely.box(*_extent(later)))
+                near = beside.query(shapely.box(*_extent(later).tolist()))
                 earlier = [p for k in sorted(near.tolist()) for p in pieces[keys[k]] if p.source < source]
                 found.append(_covered(dealer, later, earlier, out))
         gone += found
@@ -104,20 +104,18 @@ def _pieces(dealer: Dealer) -> dict[Key, list[_Piece]]:
     return out
 
 
-def _extent(pieces: list[_Piece]) -> tuple[float, ...]:
+def _extent(pieces: list[_Piece]) -> Float64:
     """Return the extent of some rows, centimetres."""
     boxes = [piece.filed.box[piece.first : piece.first + piece.size] for piece in pieces]
     low = np.min([box[:, :2].min(axis=0) for box in boxes], axis=0)
     high = np.max([box[:, 2:].max(axis=0) for box in boxes], axis=0)
-    return tuple(map(float, (*low, *high)))
+    return np.concatenate([low, high]).astype(np.float64)
 
 
-def _covered(
-    dealer: Dealer, later: list[_Piece], earlier: list[_Piece], out: Int64
-) -> tuple[Int64, Int64, Float64]:
+def _covered(dealer: Dealer, later: list[_Piece], earlier: list[_Piece], out: Int64) -> tuple[Int64, Int64, Float64]:
     """Return the uid of the later rows that are covered, the earlier row that covers most of each, and the share in all."""
     none = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
-    window = np.array(_extent(later))
+    window = _extent(later)
     new, old = _load(dealer, later, window), _load(dealer, earlier, window)
     standing = ~np.isin(old.uid, out)
     old = _Rows(old.uid[standing], old.geometry[standing])

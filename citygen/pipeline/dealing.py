@@ -78,7 +78,7 @@ class Dealer:
             To write.
         belongs : ((n,) int64, (n,) int64), optional
             uid of each row's outline (-1 for none), and of the first row of those that stand on one datum with it.
-        kind : int
+        kind : str
             What the rows are.
         own : bool
             False for rows beyond the area: their neighbours within may ask for them, they have no row in the result.

@@ -21,7 +21,7 @@ from citygen.buildings.belonging import WITHIN, owners, sound, stacks
 from citygen.geom.tolerances import LINE_SNAP_M
 from citygen.pipeline.dealing import Dealer
 from citygen.pipeline.placing import SOURCE_STRIDE, Placed
-from citygen.pipeline.slots import LINES, OUTLINES, PARTS, Filed
+from citygen.pipeline.slots import LINES, OUTLINES, PARTS, Filed, Kind
 
 _LARGER = 1.05
 """An outline that is not larger than this many times a building in it is the same building."""
@@ -189,7 +189,13 @@ def _deal_members(dealer: Dealer, held: list[Held], about: tuple[_Home, Bool, Ob
     owner = np.where(strayed, -1, home.uid)
     group, has = owner.copy(), owner >= 0
     lone = np.flatnonzero(~has & ~whole)
-    sources = np.array([f"{number} {text}" if text else "" for number, text in zip((uid[lone] // SOURCE_STRIDE).tolist(), hint[lone].tolist(), strict=True)], dtype=object)
+    sources = np.array(
+        [
+            f"{number} {text}" if text else ""
+            for number, text in zip((uid[lone] // SOURCE_STRIDE).tolist(), hint[lone].tolist(), strict=True)
+        ],
+        dtype=object,
+    )
     head = lone[stacks(geometry[lone], sources)] if len(lone) else lone
     group[lone] = uid[head]
     tile_col, tile_row = np.where(has, home.col, col), np.where(has, home.row, row)
@@ -308,7 +314,7 @@ def _near(filed: Filed, tree: Any, reach_m: float) -> Int64:
     return np.unique(tree.query(shapely.box(*box.T))[0])
 
 
-def _columns(dealer: Dealer, names: list[str], kind: int) -> Iterator[tuple[Filed, pa.Table]]:
+def _columns(dealer: Dealer, names: list[str], kind: Kind) -> Iterator[tuple[Filed, pa.Table]]:
     """Yield the files of one kind with some of their columns, mapped."""
     for filed in list(dealer.filed):
         if filed.kind == kind:

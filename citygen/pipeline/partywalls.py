@@ -48,7 +48,9 @@ class SharedWalls:
         planes = self.walls.planes
         solid = planes.solid[wall]
         # a row's solids are in the same order in both
-        first_was, first_is = (np.searchsorted(m.solid_row, np.arange(m.solid_row.max(initial=0) + 2)) for m in (self.meshes, meshes))
+        first_was, first_is = (
+            np.searchsorted(m.solid_row, np.arange(m.solid_row.max(initial=0) + 2)) for m in (self.meshes, meshes)
+        )
         row = self.meshes.solid_row[solid]
         here = np.isin(row, meshes.solid_row)
         wall, piece, solid, row = wall[here], piece[here], solid[here], row[here]

@@ -54,9 +54,7 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan, without the unplaced rows (they have a file of their own), as JSON."""
-        tiles = [
-            [*key, self.counts[key], self.tiles[key], self.guests.get(key, [])] for key in sorted(self.tiles)
-        ]
+        tiles = [[*key, self.counts[key], self.tiles[key], self.guests.get(key, [])] for key in sorted(self.tiles)]
         return json.dumps({"tiles": tiles, "read": self.read, "outside": self.outside})
 
     @classmethod

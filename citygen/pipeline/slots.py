@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 import shapely
 
-from citygen.arraytypes import Bool, Float64, Int32, Int64
+from citygen.arraytypes import Bool, Float64, Int32, Int64, Objects
 from citygen.model.rings import offsets, ranges
 
-OUTLINES, PARTS, LINES = 0, 1, 2
-Kind = Literal[0, 1, 2]
+Kind = Literal["outlines", "parts", "lines"]
+OUTLINES: Kind = "outlines"
+PARTS: Kind = "parts"
+LINES: Kind = "lines"
 Key = tuple[int, int]
 Guests = dict[Key, list[tuple[str, int, list[int]]]]
 """For each tile: file, record batch, and rows of it."""
@@ -37,7 +39,7 @@ class Filed:
     ----------
     name : str
         Of the file.
-    kind : int
+    kind : str
         ``OUTLINES`` (and lone buildings), ``PARTS`` or ``LINES``.
     own : bool
         Whether the rows are in the result.
@@ -72,7 +74,8 @@ class Filed:
 def boxes_in_cm(box: Float64) -> Int32:
     """Return extents in whole centimetres, rounded outwards; (n, 4) int32."""
     low, high = np.floor(box[:, :2] * 100), np.ceil(box[:, 2:] * 100)
-    return np.clip(np.concatenate([low, high], axis=1), -_MOST_CM, _MOST_CM).astype(np.int32)
+    whole: Int32 = np.clip(np.nan_to_num(np.concatenate([low, high], axis=1)), -_MOST_CM, _MOST_CM).astype(np.int32)
+    return whole
 
 
 def guests(filed: list[Filed]) -> Guests:
@@ -101,7 +104,7 @@ def guests(filed: list[Filed]) -> Guests:
     if near is None:
         return {}
     box, tile, own, file, row = near
-    wide = shapely.box(*(box.astype(np.float64) + np.array([0, 0, REACH_CM, REACH_CM])).T)
+    wide = _shapes(box.astype(np.float64) + np.array([0, 0, REACH_CM, REACH_CM]))
     host, guest = shapely.STRtree(wide).query(wide)
     told = own[host] & ((tile[host] != tile[guest]) | ~own[guest])
     host, guest = host[told], guest[told]
@@ -126,7 +129,7 @@ def _near_rows(
         np.maximum.at(high, number, np.maximum.reduceat(highs, starts))
     extent = np.concatenate([low - REACH_CM, high + REACH_CM], axis=1)[:-1]
     filled = np.flatnonzero(extent[:, 0] <= extent[:, 2])
-    shapes = shapely.box(*extent[filled].astype(np.float64).T)
+    shapes = _shapes(extent[filled].astype(np.float64))
     one, other = (filled[side] for side in shapely.STRtree(shapes).query(shapes))
     beyond = np.zeros(n_tiles, dtype=bool)  # tiles with rows beyond the area are their own neighbours too
     for each, number in zip(filed, numbers, strict=True):
@@ -157,10 +160,17 @@ def _reaching(each: Filed, number: Int64, beside: tuple[Int64, Int64], extent: I
     row = np.repeat(np.arange(len(tile)), counts)
     near = extent[other[ranges(first[tile], counts)]]
     box = each.box[row]
-    meets = (box[:, 0] <= near[:, 2]) & (box[:, 2] >= near[:, 0]) & (box[:, 1] <= near[:, 3]) & (box[:, 3] >= near[:, 1])
+    meets: Bool = (
+        (box[:, 0] <= near[:, 2]) & (box[:, 2] >= near[:, 0]) & (box[:, 1] <= near[:, 3]) & (box[:, 3] >= near[:, 1])
+    )
     some = np.zeros(len(tile), dtype=bool)
     some[row[meets]] = True
     return tile, np.flatnonzero(some & _sane(each.box))
+
+
+def _shapes(box: Float64) -> Objects:
+    """Return extents as polygons."""
+    return np.asarray(shapely.box(*box.T), dtype=object)
 
 
 def _sane(box: Int32) -> Bool:

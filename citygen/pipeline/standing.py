@@ -58,7 +58,7 @@ class Standing:
 def groups(rows: pa.Table) -> Int64:
     """Return the building of each row: the uid of its outline, of the first of a stack of parts, or its own."""
     uid, part_of = rows["@uid"].to_numpy(), rows["@part_of"].to_numpy()
-    out = np.where(part_of >= 0, part_of, uid)
+    out: Int64 = np.where(part_of >= 0, part_of, uid)
     if "@group" in rows.column_names:
         given = rows["@group"].fill_null(-1).to_numpy()
         out = np.where(given >= 0, given, out)
@@ -195,9 +195,7 @@ def _richness(rows: pa.Table) -> Int64:
     return count
 
 
-def twin_parts(
-    rows: pa.Table, standing: Standing, attributes: Attributes, ids: Objects
-) -> tuple[Bool, list[Finding]]:
+def twin_parts(rows: pa.Table, standing: Standing, attributes: Attributes, ids: Objects) -> tuple[Bool, list[Finding]]:
     """
     Find the parts that another part of their building repeats: on the same ground, from the same underside to the same top.
 
@@ -261,4 +259,3 @@ def lost_parts(rows: pa.Table, standing: Standing, built: Bool, failed: Bool) ->
     part_of = rows["@part_of"].to_numpy()
     out: Bool = (part_of >= 0) & ~built & ~standing.gone & ~failed & ~shapely.is_missing(standing.footprints.geometry)
     return out
-

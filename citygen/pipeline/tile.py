@@ -197,7 +197,9 @@ def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clo
     options, task, rows, ids = tile.options, tile.task, tile.rows, tile.ids
     footprints, attributes = made.standing.footprints, made.attributes
     walls = shared_walls(made.shaped.meshes, tile.own, made.standing.group)
-    shaped = replace(made.shaped, meshes=take(made.shaped.meshes, np.flatnonzero(tile.own[made.shaped.meshes.solid_row])))
+    shaped = replace(
+        made.shaped, meshes=take(made.shaped.meshes, np.flatnonzero(tile.own[made.shaped.meshes.solid_row]))
+    )
     clock.lap("party_walls")
     shaped, features, found = add_features(shaped, made.plan, (ids, attributes, footprints.area_m2), options)
     clock.lap("features")
@@ -243,9 +245,7 @@ def _renumbered(finding: Finding, kept: Bool) -> Finding:
     return Finding((np.cumsum(kept) - 1)[mine.rows], mine.code, mine.details)
 
 
-def _ground(
-    footprints: Footprints, group: Int64, options: TileOptions
-) -> tuple[Float64, Float64, list[Finding]]:
+def _ground(footprints: Footprints, group: Int64, options: TileOptions) -> tuple[Float64, Float64, list[Finding]]:
     """Return each row's datum, shared by an outline and its parts, and the lowest ground under it."""
     n = len(group)
     if options.dem is None:

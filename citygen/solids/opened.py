@@ -126,9 +126,7 @@ def _cut_rings(meshes: Meshes, hidden: Hidden, pieces: Objects, of_cut: Int64) -
     corner[seen[near]] = old[order][best][near]
     new = np.flatnonzero(corner == np.iinfo(np.int64).min)
     owner = cut_of[new]
-    place = np.concatenate(
-        [hidden.start[owner] + coords[new, :1] * hidden.along[owner], coords[new, 1:]], axis=1
-    )
+    place = np.concatenate([hidden.start[owner] + coords[new, :1] * hidden.along[owner], coords[new, 1:]], axis=1)
     solid = hidden.solid[owner]
     # one point where two cuts meet
     key = np.concatenate([solid[:, None], np.rint(place / (10 * _SAME_M)).astype(np.int64)], axis=1)
@@ -138,9 +136,7 @@ def _cut_rings(meshes: Meshes, hidden: Hidden, pieces: Objects, of_cut: Int64) -
     return _Rings(corner, offsets(sizes), hidden.face[of_cut[of_piece]], of_piece), (place[one], solid[one])
 
 
-def _with_points(
-    meshes: Meshes, hidden: Hidden, cut: _Rings, points: tuple[Float64, Int64]
-) -> tuple[Meshes, _Rings]:
+def _with_points(meshes: Meshes, hidden: Hidden, cut: _Rings, points: tuple[Float64, Int64]) -> tuple[Meshes, _Rings]:
     """Give solids their new vertices, after those that they have; put them into every edge that they lie on."""
     place, solid = points
     order = np.argsort(solid, kind="stable")
@@ -156,9 +152,7 @@ def _with_points(
     old = np.maximum(cut.corners, 0)
     known = old + shift[old] if len(shift) else old
     corners = np.where(cut.corners >= 0, known, number[np.maximum(-1 - cut.corners, 0)]) if len(number) else known
-    meshes = replace(
-        meshes, vertices=vertices, corners=meshes.corners + shift[meshes.corners], solid_vertices=starts
-    )
+    meshes = replace(meshes, vertices=vertices, corners=meshes.corners + shift[meshes.corners], solid_vertices=starts)
     cut = replace(cut, corners=corners)
     if not len(place):
         return meshes, cut
@@ -176,7 +170,9 @@ def _uncut(meshes: Meshes, hidden: Hidden) -> _Rings:
     ring = np.flatnonzero(stays[ring_face])
     size = np.diff(meshes.ring_offsets)[ring]
     face = ring_face[ring]
-    return _Rings(meshes.corners[ranges(meshes.ring_offsets[ring], size)], offsets(size), face, np.zeros(len(ring), np.int64) - 1)
+    return _Rings(
+        meshes.corners[ranges(meshes.ring_offsets[ring], size)], offsets(size), face, np.zeros(len(ring), np.int64) - 1
+    )
 
 
 def _joined(one: _Rings, other: _Rings) -> _Rings:

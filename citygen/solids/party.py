@@ -97,7 +97,10 @@ def joined(wall: Int64, piece: Objects) -> tuple[Int64, Objects]:
     many = np.flatnonzero(counts > 1)
     if len(many):
         each = ranges(first[many], counts[many])
-        sets = shapely.geometrycollections(piece[each], indices=np.repeat(np.arange(len(many)), counts[many]))
+        sets = np.asarray(
+            shapely.geometrycollections(piece[each], indices=np.repeat(np.arange(len(many)), counts[many])),
+            dtype=object,
+        )
         united[many] = shapely.union_all(sets[:, None], axis=1)
     return walls, united
 
@@ -130,8 +133,11 @@ def party_walls(meshes: Meshes, own: Bool, reach_m: float) -> PartyWalls:
         return PartyWalls(_planes(meshes, np.empty(0, np.int64))[0], *_nothing())
     planes, extent = _planes(meshes, np.flatnonzero(np.bincount(np.concatenate([one, other]), minlength=len(meshes))))
     first = np.searchsorted(planes.solid, np.arange(len(meshes) + 1))
-    near = np.unique(np.concatenate([_walls_near(first, extent, one, box[other], reach_m),
-                                     _walls_near(first, extent, other, box[one], reach_m)]))
+    near = np.unique(
+        np.concatenate(
+            [_walls_near(first, extent, one, box[other], reach_m), _walls_near(first, extent, other, box[one], reach_m)]
+        )
+    )
     wide = extent[near] + np.array([0, 0, reach_m, reach_m])
     shapes = shapely.box(*wide.T)
     a, b = shapely.STRtree(shapes).query(shapes)
@@ -141,10 +147,9 @@ def party_walls(meshes: Meshes, own: Bool, reach_m: float) -> PartyWalls:
     facing = np.einsum("ij,ij->i", planes.outward[a], planes.outward[b]) < -np.cos(np.radians(TURN_DEG))
     a, b = a[facing], b[facing]
     low, high = _common(meshes, planes, (a, b), reach_m)
-    some = high - low > MIN_LENGTH_M
-    order = np.lexsort((b[some], a[some]))
-    a, b, low, high = (column[some][order] for column in (a, b, low, high))
-    return _pieces(meshes, planes, (a, b), (low, high))
+    some = np.flatnonzero(high - low > MIN_LENGTH_M)
+    some = some[np.lexsort((b[some], a[some]))]
+    return _pieces(meshes, planes, (a[some], b[some]), (low[some], high[some]))
 
 
 def _nothing() -> tuple[Int64, Objects, Int64]:
@@ -206,7 +211,8 @@ def _normals(meshes: Meshes, face: Int64) -> Float64:
     ring = ranges(meshes.face_offsets[face], n_rings)
     size = np.diff(meshes.ring_offsets)[ring]
     corners = meshes.corners[ranges(meshes.ring_offsets[ring], size)]
-    return face_vectors(meshes.vertices, corners, offsets(size), offsets(n_rings))[:, :2]
+    out: Float64 = face_vectors(meshes.vertices, corners, offsets(size), offsets(n_rings))[:, :2]
+    return out
 
 
 def _walls_near(first: Int64, extent: Float64, solid: Int64, box: Float64, reach_m: float) -> Int64:
@@ -239,9 +245,7 @@ def _common(meshes: Meshes, planes: WallPlanes, pair: tuple[Int64, Int64], reach
     return low, high
 
 
-def _pieces(
-    meshes: Meshes, planes: WallPlanes, pair: tuple[Int64, Int64], span: tuple[Float64, Float64]
-) -> PartyWalls:
+def _pieces(meshes: Meshes, planes: WallPlanes, pair: tuple[Int64, Int64], span: tuple[Float64, Float64]) -> PartyWalls:
     """Cut what the walls of each pair have in common, and say it to both."""
     a, b = pair
     if not len(a):
