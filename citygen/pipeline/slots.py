@@ -160,11 +160,9 @@ def _reaching(each: Filed, number: Int64, beside: tuple[Int64, Int64], extent: I
     row = np.repeat(np.arange(len(tile)), counts)
     near = extent[other[ranges(first[tile], counts)]]
     box = each.box[row]
-    meets: Bool = (
-        (box[:, 0] <= near[:, 2]) & (box[:, 2] >= near[:, 0]) & (box[:, 1] <= near[:, 3]) & (box[:, 3] >= near[:, 1])
-    )
+    low, high = box[:, :2] <= near[:, 2:], box[:, 2:] >= near[:, :2]
     some = np.zeros(len(tile), dtype=bool)
-    some[row[meets]] = True
+    some[row[low[:, 0] & low[:, 1] & high[:, 0] & high[:, 1]]] = True
     return tile, np.flatnonzero(some & _sane(each.box))
 
 
@@ -176,8 +174,8 @@ def _shapes(box: Float64) -> Objects:
 def _sane(box: Int32) -> Bool:
     """Say which extents may be those of a building."""
     size = box[:, 2:].astype(np.int64) - box[:, :2]
-    sane: Bool = (size <= _LARGEST_CM).all(axis=1) & (np.abs(box.astype(np.int64)) < _MOST_CM).all(axis=1)
-    return sane
+    within = np.abs(box.astype(np.int64)) < _MOST_CM
+    return np.asarray(np.concatenate([size <= _LARGEST_CM, within], axis=1).all(axis=1), dtype=bool)
 
 
 def _with_groups(filed: list[Filed], told: tuple[Int64, Int64, Int64]) -> tuple[Int64, Int64, Int64]:
