@@ -23,6 +23,7 @@ import pyarrow as pa
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.attributes.classes import storey_heights
 from citygen.attributes.keys import MIN_BODY_M
+from citygen.attributes.kinship import OF_OUTLINE, Kin, borrowed
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed, parse_table
 from citygen.attributes.rule import Evidence, rules_in_order, unknown_heights
@@ -44,7 +45,9 @@ UNDERGROUND = reason(
 )
 
 
-def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions) -> tuple[Attributes, list[Finding]]:
+def read_attributes(
+    table: pa.Table, area_m2: Float64, options: AttributeOptions, kin: Kin | None = None
+) -> tuple[Attributes, list[Finding]]:
     """
     Turn the raw columns of a tile into canonical attributes.
 
@@ -57,6 +60,8 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
         Floor area of each outline, for default heights.
     options : AttributeOptions
         The user's.
+    kin : Kin, optional
+        Rows that belong together: what one does not say is taken from another (``attributes.kinship``).
 
     Returns
     -------
@@ -82,12 +87,17 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
     """
     if len(area_m2) != table.num_rows:
         raise ValueError(f"{len(area_m2)} areas for {table.num_rows} rows")
-    parsed = parse_table(table, options)
+    parsed, taken = parse_table(table, options), list[Finding]()
+    if kin is not None:
+        parsed, taken = borrowed(parsed, kin)
     storey = storey_heights(parsed.class_name, options.storey_height_m)
     floors = np.where(np.isnan(parsed.min_level), 0.0, parsed.min_level) * storey
     underside = np.where(np.isnan(parsed.min_height_m), floors, parsed.min_height_m)
     evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options)
     height, eave, height_from, notes = _apply_rules(evidence)
+    for finding in taken:
+        if finding.code == OF_OUTLINE:
+            height_from[finding.rows] = "outline"
     eave, underside, clashes = _settle(parsed, height, eave, underside)
     attributes = Attributes(
         height_m=height,
@@ -114,6 +124,7 @@ def read_attributes(table: pa.Table, area_m2: Float64, options: AttributeOptions
     zero = parsed.height_is_zero & ~_zero_with_storeys(parsed)
     findings = [
         _of_texts(parsed.unread, ATTRIBUTE_UNREAD),
+        *taken,
         Finding(np.flatnonzero(zero), HEIGHT_ZERO),
         *notes,
         _of_texts(clashes, HEIGHT_CONTRADICTION),

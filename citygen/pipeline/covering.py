@@ -48,7 +48,7 @@ class _Piece:
     source: int
 
 
-def write_covered(dealer: Dealer, names: dict[int, str]) -> None:
+def write_covered(dealer: Dealer, names: dict[int, str]) -> tuple[Int64, Int64]:
     """
     Find the rows that do not stand and write them beside the plan; nothing is written where none is.
 
@@ -58,11 +58,17 @@ def write_covered(dealer: Dealer, names: dict[int, str]) -> None:
         All rows dealt.
     names : dict of int to str
         New ids of rows whose id an earlier row has.
+
+    Returns
+    -------
+    uid, by : (k,) int64
+        The rows that do not stand, ascending, and the one that covers most of each.
     """
+    none = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     pieces = _pieces(dealer)
     sources = sorted({piece.source for listed in pieces.values() for piece in listed})
     if len(sources) < 2:
-        return
+        return none
     keys = sorted(pieces)
     extents = np.array([_extent(pieces[key]) for key in keys])
     beside = shapely.STRtree(shapely.box(*extents.T))
@@ -80,7 +86,7 @@ def write_covered(dealer: Dealer, names: dict[int, str]) -> None:
         out = np.sort(np.concatenate([out, *(uid for uid, _, _ in found)]))
     uid, by, share = (np.concatenate(column) for column in zip(*gone, strict=True))
     if len(uid) == 0:
-        return
+        return none
     order = np.argsort(uid)
     uid, by, share = uid[order], by[order], share[order]
     ids = _ids(dealer, by) | {u: names[u] for u in by.tolist() if u in names}
@@ -89,6 +95,7 @@ def write_covered(dealer: Dealer, names: dict[int, str]) -> None:
     path = dealer.folder / FILE
     with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
         file.write_table(table)
+    return uid, by
 
 
 def _pieces(dealer: Dealer) -> dict[Key, list[_Piece]]:

@@ -121,9 +121,9 @@ def make_plan(inputs: Inputs, folder: Path, column_map: Mapping[str, str]) -> Pl
         deal_parts(dealer, held)
     if lines:
         deal_lines(dealer, lines)
-    write_covered(dealer, dealer.write_renamed())
+    doubles = write_covered(dealer, dealer.write_renamed())
     outside = read - sum(dealer.counts.values()) - sum(map(len, dealer.unplaced))
-    return Plan(dealer.tiles, dealer.counts, guests(dealer.filed), dealer.unplaced, read, outside)
+    return Plan(dealer.tiles, dealer.counts, guests(dealer.filed, doubles), dealer.unplaced, read, outside)
 
 
 def _lines(table: pa.Table) -> Bool:

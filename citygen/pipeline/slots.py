@@ -78,7 +78,7 @@ def boxes_in_cm(box: Float64) -> Int32:
     return whole
 
 
-def guests(filed: list[Filed]) -> Guests:
+def guests(filed: list[Filed], doubles: tuple[Int64, Int64]) -> Guests:
     """
     Find the rows that each tile has to know beside its own.
 
@@ -86,6 +86,8 @@ def guests(filed: list[Filed]) -> Guests:
     ----------
     filed : list of Filed
         All files.
+    doubles : ((k,) int64, (k,) int64)
+        uid of rows that do not stand, ascending, and of those that stand in their place: they come along with these.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def guests(filed: list[Filed]) -> Guests:
     host, guest = shapely.STRtree(wide).query(wide)
     told = own[host] & ((tile[host] != tile[guest]) | ~own[guest])
     host, guest = host[told], guest[told]
-    told_tile, told_file, told_row = _with_groups(filed, (tile[host], file[guest], row[guest]))
+    told_tile, told_file, told_row = _with_groups(filed, (tile[host], file[guest], row[guest]), doubles)
     keys = list(tiles)
     return dict(_by_tile(filed, keys, numbers, (told_tile, told_file, told_row)))
 
@@ -178,18 +180,23 @@ def _sane(box: Int32) -> Bool:
     return np.asarray(np.concatenate([size <= _LARGEST_CM, within], axis=1).all(axis=1), dtype=bool)
 
 
-def _with_groups(filed: list[Filed], told: tuple[Int64, Int64, Int64]) -> tuple[Int64, Int64, Int64]:
+def _with_groups(
+    filed: list[Filed], told: tuple[Int64, Int64, Int64], doubles: tuple[Int64, Int64]
+) -> tuple[Int64, Int64, Int64]:
     """Add, to what tiles are told, the rows that stand together with those: an outline, its parts, their roof lines."""
     tile, file, row = told
-    if all(each.group is None for each in filed):
+    if all(each.group is None for each in filed) and not len(doubles[0]):
         return told
-    members = [each.group for each in filed if each.group is not None]
+    members = [doubles[1], *(each.group for each in filed if each.group is not None)]
     group_ids = np.unique(np.concatenate(members))
     group_ids = group_ids[group_ids >= 0]
     of_group: list[tuple[Int64, Int64, Int64]] = []
     told_group = np.full(len(row), -1, dtype=np.int64)
     for k, each in enumerate(filed):
         group = each.uid if each.group is None else each.group
+        if len(doubles[0]):
+            at = np.minimum(np.searchsorted(doubles[0], each.uid), len(doubles[0]) - 1)
+            group = np.where(doubles[0][at] == each.uid, doubles[1][at], group)
         rows = np.flatnonzero(np.isin(group, group_ids))
         of_group.append((group[rows], np.full(len(rows), k), rows))
         mine = np.flatnonzero(file == k)

@@ -28,6 +28,8 @@ PARTY_M = 0.1
 """m. Walls of two buildings that stand no farther apart are one party wall: adjoining outlines are digitised so."""
 _ALWAYS = frozenset({REPLACED, COVERED_BY, twice.DUPLICATE, DUPLICATE, *KEPT})
 """What is said of rows that are not built too."""
+_ALIKE = 0.5
+"""Share of the union of two outlines from which they are one building, whose sources say different things of it."""
 _LEVEL_M = 0.05
 """m. Parts on one outline whose undersides and tops differ by less would flicker through each other."""
 
@@ -45,14 +47,14 @@ class Standing:
         Rows in whose place others stand.
     group : (n,) int64
         uid of the first row of each building: an outline and its parts have one.
-    donor : (k, 2) int64
-        Rows that stand, and rows that are not built because of them.
+    double : (k, 2) int64
+        Rows that stand, and rows that are not built because they are the same building.
     """
 
     footprints: Footprints
     gone: Bool
     group: Int64
-    donor: Int64
+    double: Int64
 
 
 def groups(rows: pa.Table) -> Int64:
@@ -134,7 +136,7 @@ def what_stands(
             texts = [said[code, rows_of[int(part_of[k])]] for k in mine]
             findings.append(Finding(np.array(mine, dtype=np.int64), code, texts))
         gone = gone | orphaned
-    geometry = footprints.geometry
+    geometry = outlines = footprints.geometry
     if gone.any() or failed.any() or looked_at.any():
         geometry = geometry.copy()
         geometry[gone | looked_at] = None
@@ -153,7 +155,24 @@ def what_stands(
         footprints = _merged(footprints, again, changed)
         kept = changed & ~replaced & ~gone & ~looked_at
         findings += [only(f, kept) for f in found]
-    return Standing(footprints, gone | replaced, groups(rows), donor), findings
+    return Standing(footprints, gone | replaced, groups(rows), _doubles(donor, outlines)), findings
+
+
+def _doubles(pairs: Int64, outlines: Objects) -> Int64:
+    """Keep the pairs of which one outline is the other's, more or less: a shed in a hall is not the hall; most alike first."""
+    one, other = outlines[pairs[:, 0]], outlines[pairs[:, 1]]
+    shared = shapely.area(shapely.intersection(one, other))
+    alike = shared / np.maximum(shapely.area(one) + shapely.area(other) - shared, 1e-12)
+    order = np.lexsort((pairs[:, 1], -np.nan_to_num(alike), pairs[:, 0]))
+    return pairs[order[alike[order] >= _ALIKE]]
+
+
+def outline_rows(rows: pa.Table) -> Int64:
+    """Return the row of each part's outline, -1 for none; rows lie in the order of uid."""
+    uid, part_of = rows["@uid"].to_numpy(), rows["@part_of"].to_numpy()
+    at = np.minimum(np.searchsorted(uid, part_of), max(len(uid) - 1, 0))
+    out: Int64 = np.where((part_of >= 0) & (uid[at] == part_of), at, -1)
+    return out
 
 
 def _covered(rows: pa.Table, task: TileTask) -> tuple[Bool, Int64, list[Finding]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.attributes.kinship import Kin
 from citygen.attributes.read import read_attributes
 from citygen.buildings.parts import close_stacks
 from citygen.buildings.repair import Footprints, repair
@@ -38,7 +39,7 @@ from citygen.pipeline.rooflines import tile_lines
 from citygen.pipeline.rows import TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
-from citygen.pipeline.standing import Standing, beside, chosen, lost_parts, only, twin_parts, what_stands
+from citygen.pipeline.standing import Standing, beside, chosen, lost_parts, only, outline_rows, twin_parts, what_stands
 from citygen.roofs.plan import RoofPlan, plan_roofs
 
 
@@ -161,7 +162,8 @@ def _make(tile: _Tile, failed: Bool, clock: _Clock) -> _Made:
     findings += found
     standing = replace(standing, gone=standing.gone | drawn.is_line)
     clock.lap("repair")
-    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes)
+    kin = Kin(outline_rows(rows), standing.double, tile.ids)
+    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes, kin)
     findings += found
     twins, found = twin_parts(rows, standing, attributes, tile.ids)
     findings += found
