@@ -154,6 +154,7 @@ def test_parts_go_with_their_outline(tmp_path: Path) -> None:
     assert built(in_all_tiles(turned, two, one)) == {"low", "high"}
 
 
+@pytest.mark.slow
 def test_many_random_sources_in_any_tiles_and_processes(tmp_path: Path) -> None:
     rng = np.random.default_rng(11)
     paths = []
