@@ -8,7 +8,7 @@ from citygen.arraytypes import Bool, Float64, Int64
 from citygen.model.meshes import Meshes
 from citygen.pipeline.standing import PARTY_M
 from citygen.solids.opened import Hidden, open_walls
-from citygen.solids.party import PartyWalls, joined, party_walls
+from citygen.solids.party import PartyWalls, joined, party_walls, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SharedWalls:
     shared_m2 : (n,) float64
         Area of each row's walls that stand against walls of other buildings; 0 where none does.
     walls : PartyWalls
-        All hidden pieces, those between the parts of one building too.
+        All contacts, those between the parts of one building too.
     meshes : Meshes
         The solids that they were found on.
     """
@@ -44,7 +44,8 @@ class SharedWalls:
         Meshes
             The same solids, open where they stand against others.
         """
-        wall, piece = joined(self.walls.wall, self.walls.piece)
+        here = np.isin(self.meshes.solid_row[self.walls.solids[0]], meshes.solid_row)
+        wall, piece = joined(*pieces(self.walls, np.flatnonzero(here)))
         planes = self.walls.planes
         solid = planes.solid[wall]
         # a row's solids are in the same order in both
@@ -52,8 +53,6 @@ class SharedWalls:
             np.searchsorted(m.solid_row, np.arange(m.solid_row.max(initial=0) + 2)) for m in (self.meshes, meshes)
         )
         row = self.meshes.solid_row[solid]
-        here = np.isin(row, meshes.solid_row)
-        wall, piece, solid, row = wall[here], piece[here], solid[here], row[here]
         now = first_is[row] + solid - first_was[row]
         face = meshes.solid_faces[now] + planes.face[wall] - self.meshes.solid_faces[solid]
         hidden = Hidden(face, now, piece, planes.start[wall], planes.along[wall])
@@ -79,6 +78,6 @@ def shared_walls(meshes: Meshes, own: Bool, group: Int64) -> SharedWalls:
     """
     walls = party_walls(meshes, own[meshes.solid_row], PARTY_M)
     building = group[meshes.solid_row]
-    others = building[walls.planes.solid[walls.wall]] != building[walls.partner]
-    area = walls.areas(others, len(meshes))
+    one, other = walls.solids
+    area = walls.areas(building[one] != building[other])
     return SharedWalls(np.bincount(meshes.solid_row, weights=area, minlength=len(own)).astype(float), walls, meshes)

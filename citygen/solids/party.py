@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.geom.clip import common_areas, convex
 from citygen.geom.triangulate import face_vectors
 from citygen.model.meshes import WALL, Meshes
 from citygen.model.rings import offsets, ranges
@@ -22,6 +23,8 @@ MIN_LENGTH_M = 0.02
 """m. Shorter contacts are corners that touch."""
 MIN_SHARED_M2 = 1e-3
 """m2. Less is no wall."""
+_STRAIGHT_M2 = 1e-6
+"""m2. Doubled area of three corners in a line."""
 SNAP_M = 1e-3
 """m. Corners of two walls this near are one corner: no strip is left that nobody can see."""
 
@@ -56,38 +59,147 @@ class WallPlanes:
 @dataclass(frozen=True, slots=True)
 class PartyWalls:
     """
-    Hidden pieces of walls.
+    Walls that stand against others: contacts, each told to both sides.
 
     Attributes
     ----------
+    meshes : Meshes
+        The solids.
     planes : WallPlanes
-        Of all walls.
-    wall : (k,) int64
-        Which of them each piece lies on, ascending.
-    piece : (k,) object of shapely geometry
-        The piece, as (s, z) of its wall.
-    partner : (k,) int64
-        The solid that stands before it.
+        Of walls.
+    wall, other : (k,) int64
+        Which of them stands against which; ascending.
+    low, high : (k,) float64
+        From where to where along the first, metres.
     """
 
+    meshes: Meshes
     planes: WallPlanes
     wall: Int64
-    piece: Objects
-    partner: Int64
+    other: Int64
+    low: Float64
+    high: Float64
 
-    def areas(self, pairs: Bool, n_solids: int) -> Float64:
+    @property
+    def solids(self) -> tuple[Int64, Int64]:
+        """The solids of both walls of each contact."""
+        return self.planes.solid[self.wall], self.planes.solid[self.other]
+
+    def areas(self, pairs: Bool) -> Float64:
         """
-        Return the area that chosen pieces hide of each solid, what two partners hide once; (n_solids,) float64, m2.
+        Return the area that chosen contacts hide of each solid, what two of them hide once; (s,) float64, m2.
 
         Parameters
         ----------
         pairs : (k,) bool
-            Which pieces count.
-        n_solids : int
-            Solids in all.
+            Which contacts count.
+
+        Notes
+        -----
+        Convex walls, nearly all, are clipped by a kernel; the rest, and walls along which contacts overlap, by Shapely.
         """
-        wall, united = joined(self.wall[pairs], self.piece[pairs])
-        return np.bincount(self.planes.solid[wall], weights=shapely.area(united), minlength=n_solids).astype(float)
+        chosen = np.flatnonzero(pairs)
+        quick, area = _quick_areas(self, chosen)
+        again = _overlapping(self, chosen)
+        slow = chosen[~quick | again]
+        fast = quick & ~again & (area > MIN_SHARED_M2)
+        total = np.bincount(self.planes.solid[self.wall[chosen[fast]]], weights=area[fast], minlength=len(self.meshes))
+        if len(slow):
+            wall, united = joined(*pieces(self, slow))
+            total = total + np.bincount(self.planes.solid[wall], shapely.area(united), minlength=len(self.meshes))
+        out: Float64 = total.astype(np.float64)
+        return out
+
+
+def _overlapping(walls: PartyWalls, chosen: Int64) -> Bool:
+    """Say which contacts lie on a wall on which any two of them reach over each other."""
+    wall, low, high = walls.wall[chosen], walls.low[chosen], walls.high[chosen]
+    order = np.lexsort((low, wall))
+    wall, low, high = wall[order], low[order], high[order]
+    over = np.zeros(len(wall), dtype=bool)
+    over[1:] = (wall[1:] == wall[:-1]) & (low[1:] < high[:-1] - SNAP_M)
+    return np.isin(walls.wall[chosen], wall[over])
+
+
+def _quick_areas(walls: PartyWalls, chosen: Int64) -> tuple[Bool, Float64]:
+    """Return for which contacts the kernel can tell the area, and those areas."""
+    planes, meshes = walls.planes, walls.meshes
+    a, b = walls.wall[chosen], walls.other[chosen]
+    mine, my_sizes = _corners(meshes, planes, a)
+    theirs, their_sizes = _corners(meshes, planes, b)
+    theirs = _moved(theirs, np.repeat(np.arange(len(a)), their_sizes), planes, (b, a), _shift(meshes, planes, b, a))
+    theirs = theirs[_backwards(their_sizes)]  # seen from the other side its corners turn right
+    first, second = offsets(my_sizes), offsets(their_sizes)
+    single = np.diff(meshes.face_offsets)[planes.face]
+    quick = (single[a] == 1) & (single[b] == 1)
+    quick &= convex(mine, first, _STRAIGHT_M2) & convex(theirs, second, _STRAIGHT_M2)
+    area = common_areas(mine, first, theirs, second)
+    if len(a):
+        start, end = np.minimum.reduceat(theirs[:, 0], second[:-1]), np.maximum.reduceat(theirs[:, 0], second[:-1])
+        length = planes.length[a]
+        quick &= (np.maximum(start, 0) >= walls.low[chosen] - SNAP_M) & (
+            np.minimum(end, length) <= walls.high[chosen] + SNAP_M
+        )
+    return quick, area
+
+
+def _backwards(sizes: Int64) -> Int64:
+    """Return the order that turns each of several runs round."""
+    starts = offsets(sizes)
+    run = np.repeat(np.arange(len(sizes)), sizes)
+    return starts[run] + starts[run + 1] - 1 - np.arange(len(run))
+
+
+def pieces(walls: PartyWalls, chosen: Int64) -> tuple[Int64, Objects]:
+    """
+    Cut what the two walls of contacts have in common.
+
+    Parameters
+    ----------
+    walls : PartyWalls
+        All contacts.
+    chosen : (m,) int64
+        Which.
+
+    Returns
+    -------
+    wall : (j,) int64
+        The first wall of each that has something in common, ascending.
+    piece : (j,) object of shapely geometry
+        What it has, as (s, z) of that wall.
+    """
+    meshes, planes = walls.meshes, walls.planes
+    a, b = walls.wall[chosen], walls.other[chosen]
+    low, high = walls.low[chosen], walls.high[chosen]
+    mine = outlines(meshes, planes, a)
+    theirs = outlines(meshes, planes, b)
+    coords, index = shapely.get_coordinates(theirs, return_index=True)
+    moved = _moved(coords, index, planes, (b, a), _shift(meshes, planes, b, a))
+    theirs = _snapped(shapely.set_coordinates(theirs, moved), mine)
+    common = shapely.intersection(mine, theirs)
+    box = shapely.bounds(common)
+    beyond = np.flatnonzero((box[:, 0] < low - SNAP_M) | (box[:, 2] > high + SNAP_M))
+    if len(beyond):
+        window = shapely.box(low[beyond], box[beyond, 1] - 1, high[beyond], box[beyond, 3] + 1)
+        common[beyond] = shapely.intersection(common[beyond], window)
+    common = _areal(common)
+    real = np.flatnonzero(shapely.area(common) > MIN_SHARED_M2)
+    return a[real], common[real]
+
+
+def _shift(meshes: Meshes, planes: WallPlanes, here: Int64, there: Int64) -> Float64:
+    """Return where the origin of one wall's solid lies, seen from that of another's."""
+    out: Float64 = meshes.origins[planes.solid[here]] - meshes.origins[planes.solid[there]]
+    return out
+
+
+def _moved(coords: Float64, index: Int64, planes: WallPlanes, walls: tuple[Int64, Int64], shift: Float64) -> Float64:
+    """Turn (s, z) of one wall each into that of another, whose solid's origin lies ``shift`` before the first one's."""
+    here, there = walls
+    plan = planes.start[here] + shift - planes.start[there]
+    zero = np.einsum("ij,ij->i", plan, planes.along[there])
+    scale = np.einsum("ij,ij->i", planes.along[here], planes.along[there])
+    return np.stack([zero[index] + coords[:, 0] * scale[index], coords[:, 1]], axis=1)
 
 
 def joined(wall: Int64, piece: Objects) -> tuple[Int64, Objects]:
@@ -130,7 +242,7 @@ def party_walls(meshes: Meshes, own: Bool, reach_m: float) -> PartyWalls:
     box = _boxes(meshes)
     one, other = _near_pairs(box, own, reach_m)
     if not len(one):
-        return PartyWalls(_planes(meshes, np.empty(0, np.int64))[0], *_nothing())
+        return PartyWalls(meshes, _planes(meshes, one)[0], one, one, np.empty(0), np.empty(0))
     planes, extent = _planes(meshes, np.flatnonzero(np.bincount(np.concatenate([one, other]), minlength=len(meshes))))
     first = np.searchsorted(planes.solid, np.arange(len(meshes) + 1))
     near = np.unique(
@@ -147,14 +259,11 @@ def party_walls(meshes: Meshes, own: Bool, reach_m: float) -> PartyWalls:
     facing = np.einsum("ij,ij->i", planes.outward[a], planes.outward[b]) < -np.cos(np.radians(TURN_DEG))
     a, b = a[facing], b[facing]
     low, high = _common(meshes, planes, (a, b), reach_m)
-    some = np.flatnonzero(high - low > MIN_LENGTH_M)
-    some = some[np.lexsort((b[some], a[some]))]
-    return _pieces(meshes, planes, (a[some], b[some]), (low[some], high[some]))
-
-
-def _nothing() -> tuple[Int64, Objects, Int64]:
-    none = np.empty(0, dtype=np.int64)
-    return none, np.empty(0, dtype=object), none
+    some = high - low > MIN_LENGTH_M
+    wall, other = np.concatenate([a[some], b[some]]), np.concatenate([b[some], a[some]])
+    order = np.lexsort((other, wall))
+    wall, other = wall[order], other[order]
+    return PartyWalls(meshes, planes, wall, other, *_common(meshes, planes, (wall, other), reach_m))
 
 
 def _boxes(meshes: Meshes) -> Float64:
@@ -245,34 +354,6 @@ def _common(meshes: Meshes, planes: WallPlanes, pair: tuple[Int64, Int64], reach
     return low, high
 
 
-def _pieces(meshes: Meshes, planes: WallPlanes, pair: tuple[Int64, Int64], span: tuple[Float64, Float64]) -> PartyWalls:
-    """Cut what the walls of each pair have in common, and say it to both."""
-    a, b = pair
-    if not len(a):
-        return PartyWalls(planes, *_nothing())
-    mine = outlines(meshes, planes, a)
-    shift = meshes.origins[planes.solid[b]] - meshes.origins[planes.solid[a]]
-    theirs = _seen_from(outlines(meshes, planes, b), planes, (b, a), shift)
-    theirs = _snapped(theirs, mine)
-    low = np.minimum.reduce([shapely.bounds(mine)[:, 1], shapely.bounds(theirs)[:, 1]]) - 1
-    high = np.maximum.reduce([shapely.bounds(mine)[:, 3], shapely.bounds(theirs)[:, 3]]) + 1
-    common = shapely.intersection(mine, theirs)
-    box = shapely.bounds(common)
-    beyond = np.flatnonzero((box[:, 0] < span[0] - SNAP_M) | (box[:, 2] > span[1] + SNAP_M))
-    if len(beyond):
-        window = shapely.box(span[0][beyond], low[beyond], span[1][beyond], high[beyond])
-        common[beyond] = shapely.intersection(common[beyond], window)
-    common = _areal(common)
-    real = np.flatnonzero(shapely.area(common) > MIN_SHARED_M2)
-    a, b, common, shift = a[real], b[real], common[real], shift[real]
-    back = _seen_from(common, planes, (a, b), -shift)
-    back = _snapped(back, outlines(meshes, planes, b))
-    wall = np.concatenate([a, b])
-    partner = np.concatenate([planes.solid[b], planes.solid[a]])
-    order = np.lexsort((partner, wall))
-    return PartyWalls(planes, wall[order], np.concatenate([common, back])[order], partner[order])
-
-
 def _snapped(shapes: Objects, to: Objects) -> Objects:
     """Move corners onto those of other shapes where they are near; a shape that breaks by it stays as it was."""
     out: Objects = shapely.snap(shapes, to, SNAP_M)
@@ -314,30 +395,23 @@ def outlines(meshes: Meshes, planes: WallPlanes, wall: Int64) -> Objects:
     n_rings = np.diff(meshes.face_offsets)[face]
     ring = ranges(meshes.face_offsets[face], n_rings)
     size = np.diff(meshes.ring_offsets)[ring]
-    closed = offsets(size + 1)
-    corner = np.empty(int(closed[-1]), dtype=np.int64)
-    last = np.zeros(len(corner), dtype=bool)
+    opened, closed = offsets(size), offsets(size + 1)
+    points, _ = _corners(meshes, planes, wall)
+    coords = np.empty((int(closed[-1]), 2))
+    last = np.zeros(len(coords), dtype=bool)
     last[closed[1:] - 1] = True
-    corner[~last] = meshes.corners[ranges(meshes.ring_offsets[ring], size)]
-    corner[last] = meshes.corners[meshes.ring_offsets[ring]]
-    owner = np.repeat(np.repeat(wall, n_rings), size + 1)
-    point = meshes.vertices[corner]
-    s = np.einsum("ij,ij->i", point[:, :2] - planes.start[owner], planes.along[owner])
-    out: Objects = shapely.from_ragged_array(
-        shapely.GeometryType.POLYGON, np.stack([s, point[:, 2]], axis=1), (closed, offsets(n_rings))
-    )
+    coords[~last], coords[last] = points, points[opened[:-1]]
+    out: Objects = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coords, (closed, offsets(n_rings)))
     bad = np.flatnonzero(~shapely.is_valid(out))
     out[bad] = shapely.make_valid(out[bad], method="structure", keep_collapsed=False)
     return out
 
 
-def _seen_from(shapes: Objects, planes: WallPlanes, walls: tuple[Int64, Int64], shift: Float64) -> Objects:
-    """Turn (s, z) of one wall each into that of another, whose solid's origin lies ``shift`` before the first one's."""
-    here, there = walls
-    coords, index = shapely.get_coordinates(shapes, return_index=True)
-    plan = planes.start[here] + shift - planes.start[there]
-    zero = np.einsum("ij,ij->i", plan, planes.along[there])
-    scale = np.einsum("ij,ij->i", planes.along[here], planes.along[there])
-    moved = np.stack([zero[index] + coords[:, 0] * scale[index], coords[:, 1]], axis=1)
-    out: Objects = shapely.set_coordinates(shapes.copy(), moved)
-    return out
+def _corners(meshes: Meshes, planes: WallPlanes, wall: Int64) -> tuple[Float64, Int64]:
+    """Return the corners of walls, all rings of each in turn, as (s, z), and how many each has."""
+    first = meshes.ring_offsets[meshes.face_offsets[planes.face[wall]]]
+    sizes = meshes.ring_offsets[meshes.face_offsets[planes.face[wall] + 1]] - first
+    point = meshes.vertices[meshes.corners[ranges(first, sizes)]]
+    owner = np.repeat(wall, sizes)
+    s = np.einsum("ij,ij->i", point[:, :2] - planes.start[owner], planes.along[owner])
+    return np.stack([s, point[:, 2]], axis=1), sizes
