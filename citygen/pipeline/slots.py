@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int32, Int64, Objects
+from citygen.geom.boxes import meets_any
 from citygen.model.rings import offsets, ranges
 
 Kind = Literal["outlines", "parts", "lines"]
@@ -158,14 +159,7 @@ def _reaching(each: Filed, number: Int64, beside: tuple[Int64, Int64], extent: I
     tile = np.repeat(number, each.sizes)
     if each.kind == LINES:
         return tile, np.empty(0, dtype=np.int64)
-    counts = np.diff(first)[tile]
-    row = np.repeat(np.arange(len(tile)), counts)
-    near = extent[other[ranges(first[tile], counts)]]
-    box = each.box[row]
-    low, high = box[:, :2] <= near[:, 2:], box[:, 2:] >= near[:, :2]
-    some = np.zeros(len(tile), dtype=bool)
-    some[row[low[:, 0] & low[:, 1] & high[:, 0] & high[:, 1]]] = True
-    return tile, np.flatnonzero(some & _sane(each.box))
+    return tile, np.flatnonzero(meets_any(each.box, tile, first, other, extent, _LARGEST_CM, _MOST_CM))
 
 
 def _shapes(box: Float64) -> Objects:
@@ -175,9 +169,12 @@ def _shapes(box: Float64) -> Objects:
 
 def _sane(box: Int32) -> Bool:
     """Say which extents may be those of a building."""
-    size = box[:, 2:].astype(np.int64) - box[:, :2]
-    within = np.abs(box.astype(np.int64)) < _MOST_CM
-    return np.asarray(np.concatenate([size <= _LARGEST_CM, within], axis=1).all(axis=1), dtype=bool)
+    wide = box.astype(np.int64)
+    size = wide[:, 2:] - wide[:, :2]
+    sane: Bool = (size[:, 0] <= _LARGEST_CM) & (size[:, 1] <= _LARGEST_CM)
+    for side in (wide[:, 0], wide[:, 1], -wide[:, 2], -wide[:, 3]):
+        sane = sane & (side > -_MOST_CM)
+    return sane
 
 
 def _with_groups(
