@@ -244,7 +244,7 @@ class City:
         from citygen.preview.scene import render
 
         options = self.report["options"]
-        present = [path for path in options["dem"] if Path(path).is_file()]
+        present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
         dem = open_dem(present, crs=options["dem_crs"]) if present else None
         scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], dem)
         return Image.fromarray(render(scene, size=size))

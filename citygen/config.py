@@ -6,6 +6,7 @@ Every option of ``citygen build`` is a field here; names in ``citygen.toml`` are
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,8 +50,12 @@ def _counted(value: object) -> object:
 MOST_FEATURES = 200
 """Dormers, and chimneys, that one building may be given."""
 Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
-_MANNER = frozenset({"out", "workers", "resume", "overwrite", "allow_rejected", "preview"})
+_MANNER = frozenset(
+    {"out", "workers", "resume", "overwrite", "allow_rejected", "preview"}
+    | {"cache", "overture_url", "overture_stac", "copernicus_url", "s3_url"}
+)
 _INPUTS = frozenset({"buildings", "dem", "aoi"})
+_NAME = re.compile(r"[a-z][a-z0-9-]+(:[\w.-]+)?")  # a data set by name, perhaps with its release
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -62,6 +67,11 @@ class BuildConfig(BaseModel):
     aoi: str | None = Field(None, description="Area of interest: a vector file, or 'W,S,E,N' in degrees. Default: all.")
     buildings: Words = Field((), description="Footprint sources, the first wins a name.")
     dem: Words = Field((), description="DEM rasters, the first with data wins.")
+    cache: str | None = Field(None, description="Folder of fetched data. Default: the user's cache folder.")
+    overture_url: str | None = Field(None, description="Mirror of Overture's bucket.")
+    overture_stac: str | None = Field(None, description="Overture's catalogue, or a mirror of it.")
+    copernicus_url: str | None = Field(None, description="Mirror of the bucket of Copernicus GLO-30.")
+    s3_url: str | None = Field(None, description="Endpoint of s3:// sources. Default: Amazon's.")
     out: str = Field("out", description="Output folder.")
     crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
     source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
@@ -154,8 +164,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _beside(config: Path, value: object) -> object:
-    """Resolve a relative path against the config file's folder; leave texts that name no file (a bbox, a URL)."""
+    """Resolve a relative path against the config file's folder; leave texts that name no file (a box, a URL, 'overture')."""
     if not isinstance(value, str) or "://" in value or _is_box(value):
+        return value
+    if _NAME.fullmatch(value) and not (config.parent / value).exists():
         return value
     return str(config.parent / value) if not Path(value).is_absolute() else value
 

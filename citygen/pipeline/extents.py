@@ -12,6 +12,8 @@ from citygen.geom.geodesy import transformer
 from citygen.sources.base import Source
 
 Bounds = tuple[float, float, float, float]
+REACH_M = 300.0
+"""m. How far beyond the area rows are read: a building at the edge keeps all parts and roof lines, its neighbours count."""
 
 
 def check_overlap(aoi: Any, crs: str, sources: Sequence[Source], name: str | None) -> None:
@@ -101,6 +103,63 @@ def in_crs(geometry: Any, source: str, target: str) -> Any:
     change = transformer(source, target)
     out = shapely.transform(dense, lambda xy: np.stack(change.transform(xy[:, 0], xy[:, 1]), axis=1))
     return out if shapely.is_valid(out) else shapely.make_valid(out)
+
+
+def lonlat_box(geometry: Any, crs: str) -> Bounds:
+    """
+    Return the box around an area in degrees, the smaller way round the Earth: what a remote source is asked for.
+
+    Parameters
+    ----------
+    geometry : shapely geometry
+        Not empty; in two halves where it crosses the antimeridian, as ``read_aoi`` makes it of a box.
+    crs : str
+        Its CRS.
+
+    Returns
+    -------
+    Bounds
+        West, south, east, north; west is greater than east where the widest gap between its parts does not lie at the
+        antimeridian.
+
+    Examples
+    --------
+    >>> lonlat_box(shapely.MultiPolygon([shapely.box(179, -17, 180, -16), shapely.box(-180, -17, -179, -16)]), "EPSG:4326")
+    (179.0, -17.0, -179.0, -16.0)
+    """
+    degrees = in_crs(geometry, crs, "OGC:CRS84")
+    _, south, _, north = shapely.bounds(degrees).tolist()
+    spans = sorted(shapely.bounds(shapely.get_parts(degrees))[:, [0, 2]].tolist())
+    west, reach = spans[0]
+    east, widest = reach, west + 360.0 - max(span[1] for span in spans)
+    start = west
+    for left, right in spans:
+        if left - reach > widest:
+            start, east, widest = left, reach, left - reach
+        reach = max(reach, right)
+    return (start, south, reach if start == west else east, north)
+
+
+def widened(box: Bounds, reach_m: float) -> Bounds:
+    """
+    Return a box in degrees grown by metres on all sides.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in widened((10.0, 60.0, 11.0, 61.0), 1113.2)]
+    [9.979, 59.99, 11.021, 61.01]
+    """
+    west, south, east, north = box
+    up = reach_m / 111_320.0
+    side = up / max(float(np.cos(np.radians(max(abs(south), abs(north))))), 0.01)
+    if (east - west) % 360.0 + 2 * side >= 360.0:
+        return (-180.0, max(south - up, -90.0), 180.0, min(north + up, 90.0))
+    return (_around(west - side), max(south - up, -90.0), _around(east + side), min(north + up, 90.0))
+
+
+def _around(lon: float) -> float:
+    """Bring a longitude between -180 and 180; these two stay what they are."""
+    return lon if -180.0 <= lon <= 180.0 else (lon + 180.0) % 360.0 - 180.0
 
 
 def _text(bounds: Bounds) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.model.meshes import Meshes
-from citygen.pipeline.standing import PARTY_M
+from citygen.pipeline.guests import PARTY_M
 from citygen.solids.opened import Hidden, open_walls
 from citygen.solids.party import PartyWalls, joined, party_walls, pieces
 

@@ -18,6 +18,7 @@ from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
 from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
 from citygen.pipeline.area import Area
+from citygen.pipeline.extents import REACH_M
 
 if TYPE_CHECKING:  # a worker reads rows and never opens inputs
     from citygen.pipeline.inputs import Inputs, PlannedSource
@@ -28,8 +29,6 @@ OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates l
 
 SOURCE_STRIDE = 1 << 40
 """Rows that a source may hold: uid // SOURCE_STRIDE is the number of a row's source."""
-REACH_M = 300.0
-"""m. How far beyond the area rows are read: a building at the edge keeps all its parts and roof lines, and its neighbours count."""
 _BEYOND_M = 1e8
 """m. No working CRS has coordinates beyond 100,000 km."""
 

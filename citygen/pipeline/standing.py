@@ -20,12 +20,11 @@ from citygen.model.attributes import Attributes
 from citygen.model.rings import join, take
 from citygen.outcome import Finding
 from citygen.pipeline.covering import COVERED_BY, FILE
+from citygen.pipeline.guests import chosen, groups
 from citygen.pipeline.placing import SOURCE_STRIDE
 from citygen.pipeline.rooflines import KEPT
 from citygen.pipeline.rows import DUPLICATE, TileTask
 
-PARTY_M = 0.1
-"""m. Walls of two buildings that stand no farther apart are one party wall: adjoining outlines are digitised so."""
 _ALWAYS = frozenset({REPLACED, COVERED_BY, twice.DUPLICATE, DUPLICATE, *KEPT})
 """What is said of rows that are not built too."""
 _ALIKE = 0.5
@@ -55,36 +54,6 @@ class Standing:
     gone: Bool
     group: Int64
     double: Int64
-
-
-def groups(rows: pa.Table) -> Int64:
-    """Return the building of each row: the uid of its outline, of the first of a stack of parts, or its own."""
-    uid, part_of = rows["@uid"].to_numpy(), rows["@part_of"].to_numpy()
-    out: Int64 = np.where(part_of >= 0, part_of, uid)
-    if "@group" in rows.column_names:
-        given = rows["@group"].fill_null(-1).to_numpy()
-        out = np.where(given >= 0, given, out)
-    return out
-
-
-def beside(rows: pa.Table, footprints: Footprints, guest: Bool) -> Int64:
-    """
-    Say which guests matter: those that touch the tile's own rows, with all of their building, and what may be twice of them.
-
-    Returns (n,) int64: 2 for own rows and guests to build, 1 for guests that are only looked at, 0 for the rest.
-    """
-    kept = np.where(guest, 0, 2)
-    if not guest.any():
-        return kept
-    shapes, group = footprints.geometry, groups(rows)
-    own, others = (np.flatnonzero(side & ~shapely.is_missing(shapes)) for side in (~guest, guest))
-    touching, _ = shapely.STRtree(shapes[own]).query(shapes[others], predicate="dwithin", distance=1.5 * PARTY_M)
-    kept[guest & np.isin(group, group[others[touching]])] = 2
-    near = np.flatnonzero((kept == 2) & guest & ~shapely.is_missing(shapes))
-    rest = others[kept[others] == 0]
-    meeting, _ = shapely.STRtree(shapes[near]).query(shapes[rest], predicate="intersects")
-    kept[rest[meeting]] = 1
-    return kept
 
 
 def what_stands(
@@ -258,19 +227,6 @@ def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
 def only(finding: Finding, rows: Bool) -> Finding:
     """Keep a finding for some rows; notes about what stands, roof lines and ids always stay."""
     return finding if finding.code in _ALWAYS else chosen(finding, rows)
-
-
-def chosen(finding: Finding, rows: Bool) -> Finding:
-    """Keep a finding for some rows."""
-    kept = rows[finding.rows]
-    if kept.all():
-        return finding
-    details = finding.details
-    return Finding(
-        finding.rows[kept],
-        finding.code,
-        None if details is None else [d for d, k in zip(details, kept, strict=True) if k],
-    )
 
 
 def lost_parts(rows: pa.Table, standing: Standing, built: Bool, failed: Bool) -> Bool:

@@ -26,12 +26,12 @@ from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import Meshes, take
 from citygen.model.rings import Rings
-from citygen.model.rings import take as take_rings
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
 from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
+from citygen.pipeline.guests import beside, renumbered, without
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.overhangs import Overhang, overhanging_solids
 from citygen.pipeline.partywalls import shared_walls
@@ -39,7 +39,7 @@ from citygen.pipeline.rooflines import tile_lines
 from citygen.pipeline.rows import TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
-from citygen.pipeline.standing import Standing, beside, chosen, lost_parts, only, outline_rows, twin_parts, what_stands
+from citygen.pipeline.standing import Standing, lost_parts, only, outline_rows, twin_parts, what_stands
 from citygen.roofs.plan import RoofPlan, plan_roofs
 
 
@@ -110,8 +110,8 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
     footprints, repaired = repair(raw)
     weight = beside(rows, footprints, rows["@guest"].to_numpy())
     if not weight.all():
-        rows, footprints, ids, raw = _without(weight, (rows, footprints, ids, raw))
-        repaired, named = ([_renumbered(f, weight > 0) for f in found] for found in (repaired, named))
+        rows, footprints, ids, raw = without(weight, (rows, footprints, ids, raw))
+        repaired, named = ([renumbered(f, weight > 0) for f in found] for found in (repaired, named))
         weight = weight[weight > 0]
     failed = np.zeros(len(ids), dtype=bool)
     tile = _Tile(task, options, rows, ids, footprints, weight)
@@ -221,30 +221,6 @@ def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clo
     clock.lap("catalogue")
     entry, triangles, files = _write(task, options, (ids, outcome, attributes), (built, shaped), clock)
     return TileResult(task.col, task.row, records, entry, triangles, files, clock.seconds)
-
-
-def _without(
-    weight: Int64, tables: tuple[pa.Table, Footprints, Objects, Objects]
-) -> tuple[pa.Table, Footprints, Objects, Objects]:
-    """Leave out the rows that do not matter."""
-    rows, footprints, ids, raw = tables
-    kept = np.flatnonzero(weight > 0)
-    number = np.cumsum(weight > 0) - 1
-    polygon = np.flatnonzero(weight[footprints.row] > 0)
-    clean = Footprints(
-        take_rings(footprints.rings, polygon),
-        number[footprints.row[polygon]],
-        footprints.origins[kept],
-        footprints.area_m2[kept],
-        footprints.geometry[kept],
-    )
-    return rows.take(pa.array(kept)), clean, ids[kept], raw[kept]
-
-
-def _renumbered(finding: Finding, kept: Bool) -> Finding:
-    """Turn a finding about all rows into one about those that are kept."""
-    mine = chosen(finding, kept)
-    return Finding((np.cumsum(kept) - 1)[mine.rows], mine.code, mine.details)
 
 
 def _ground(footprints: Footprints, group: Int64, options: TileOptions) -> tuple[Float64, Float64, list[Finding]]:

@@ -13,9 +13,9 @@ import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.geom.clip import common_areas, convex
-from citygen.geom.triangulate import face_vectors
-from citygen.model.meshes import WALL, Meshes
+from citygen.model.meshes import Meshes
 from citygen.model.rings import offsets, ranges
+from citygen.solids.wallplanes import WallPlanes, outlines, seen_from, shift_between, wall_corners, wall_planes
 
 TURN_DEG = 5.0
 """Degrees. Walls that turn away from each other by more only touch in a corner."""
@@ -27,33 +27,6 @@ _STRAIGHT_M2 = 1e-6
 """m2. Doubled area of three corners in a line."""
 SNAP_M = 1e-3
 """m. Corners of two walls this near are one corner: no strip is left that nobody can see."""
-
-
-@dataclass(frozen=True, slots=True)
-class WallPlanes:
-    """
-    The frames of wall faces: s along the wall (outside to the right), z up.
-
-    Attributes
-    ----------
-    face : (w,) int64
-        Wall faces of the solids, ascending.
-    solid : (w,) int64
-        Whose they are.
-    start : (w, 2) float64
-        Plan point where s is 0, in the frame of the face's solid.
-    along, outward : (w, 2) float64
-        Unit vectors in plan.
-    length : (w,) float64
-        Of the wall, metres.
-    """
-
-    face: Int64
-    solid: Int64
-    start: Float64
-    along: Float64
-    outward: Float64
-    length: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +98,11 @@ def _quick_areas(walls: PartyWalls, chosen: Int64) -> tuple[Bool, Float64]:
     """Return for which contacts the kernel can tell the area, and those areas."""
     planes, meshes = walls.planes, walls.meshes
     a, b = walls.wall[chosen], walls.other[chosen]
-    mine, my_sizes = _corners(meshes, planes, a)
-    theirs, their_sizes = _corners(meshes, planes, b)
-    theirs = _moved(theirs, np.repeat(np.arange(len(a)), their_sizes), planes, (b, a), _shift(meshes, planes, b, a))
+    mine, my_sizes = wall_corners(meshes, planes, a)
+    theirs, their_sizes = wall_corners(meshes, planes, b)
+    theirs = seen_from(
+        theirs, np.repeat(np.arange(len(a)), their_sizes), planes, (b, a), shift_between(meshes, planes, b, a)
+    )
     theirs = theirs[_backwards(their_sizes)]  # seen from the other side its corners turn right
     first, second = offsets(my_sizes), offsets(their_sizes)
     single = np.diff(meshes.face_offsets)[planes.face]
@@ -174,7 +149,7 @@ def pieces(walls: PartyWalls, chosen: Int64) -> tuple[Int64, Objects]:
     mine = outlines(meshes, planes, a)
     theirs = outlines(meshes, planes, b)
     coords, index = shapely.get_coordinates(theirs, return_index=True)
-    moved = _moved(coords, index, planes, (b, a), _shift(meshes, planes, b, a))
+    moved = seen_from(coords, index, planes, (b, a), shift_between(meshes, planes, b, a))
     theirs = _snapped(shapely.set_coordinates(theirs, moved), mine)
     common = shapely.intersection(mine, theirs)
     box = shapely.bounds(common)
@@ -185,21 +160,6 @@ def pieces(walls: PartyWalls, chosen: Int64) -> tuple[Int64, Objects]:
     common = _areal(common)
     real = np.flatnonzero(shapely.area(common) > MIN_SHARED_M2)
     return a[real], common[real]
-
-
-def _shift(meshes: Meshes, planes: WallPlanes, here: Int64, there: Int64) -> Float64:
-    """Return where the origin of one wall's solid lies, seen from that of another's."""
-    out: Float64 = meshes.origins[planes.solid[here]] - meshes.origins[planes.solid[there]]
-    return out
-
-
-def _moved(coords: Float64, index: Int64, planes: WallPlanes, walls: tuple[Int64, Int64], shift: Float64) -> Float64:
-    """Turn (s, z) of one wall each into that of another, whose solid's origin lies ``shift`` before the first one's."""
-    here, there = walls
-    plan = planes.start[here] + shift - planes.start[there]
-    zero = np.einsum("ij,ij->i", plan, planes.along[there])
-    scale = np.einsum("ij,ij->i", planes.along[here], planes.along[there])
-    return np.stack([zero[index] + coords[:, 0] * scale[index], coords[:, 1]], axis=1)
 
 
 def joined(wall: Int64, piece: Objects) -> tuple[Int64, Objects]:
@@ -242,8 +202,10 @@ def party_walls(meshes: Meshes, own: Bool, reach_m: float) -> PartyWalls:
     box = _boxes(meshes)
     one, other = _near_pairs(box, own, reach_m)
     if not len(one):
-        return PartyWalls(meshes, _planes(meshes, one)[0], one, one, np.empty(0), np.empty(0))
-    planes, extent = _planes(meshes, np.flatnonzero(np.bincount(np.concatenate([one, other]), minlength=len(meshes))))
+        return PartyWalls(meshes, wall_planes(meshes, one)[0], one, one, np.empty(0), np.empty(0))
+    planes, extent = wall_planes(
+        meshes, np.flatnonzero(np.bincount(np.concatenate([one, other]), minlength=len(meshes)))
+    )
     first = np.searchsorted(planes.solid, np.arange(len(meshes) + 1))
     near = np.unique(
         np.concatenate(
@@ -284,44 +246,6 @@ def _near_pairs(box: Float64, own: Bool, reach_m: float) -> tuple[Int64, Int64]:
     one, other = (filled[side] for side in shapely.STRtree(shapes).query(shapes))
     told = (one < other) & (own[one] | own[other])
     return one[told], other[told]
-
-
-def _planes(meshes: Meshes, solids: Int64) -> tuple[WallPlanes, Float64]:
-    """Return the frames of the walls of some solids, and their plan extents in the working CRS."""
-    faces = ranges(meshes.solid_faces[:-1][solids], np.diff(meshes.solid_faces)[solids])
-    solid = np.repeat(solids, np.diff(meshes.solid_faces)[solids])
-    is_wall = meshes.face_class[faces] == WALL
-    face, solid = faces[is_wall], solid[is_wall]
-    if len(face) == 0:
-        two = np.empty((0, 2))
-        return WallPlanes(face, solid, two, two, two, np.empty(0)), np.empty((0, 4))
-    first = meshes.ring_offsets[meshes.face_offsets[face]]
-    size = meshes.ring_offsets[meshes.face_offsets[face + 1]] - first
-    corners = meshes.corners[ranges(first, size)]
-    flat = _normals(meshes, face)
-    outward = flat / np.maximum(np.hypot(flat[:, 0], flat[:, 1]), 1e-30)[:, None]
-    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
-    plan = meshes.vertices[corners, :2]
-    wall = np.repeat(np.arange(len(face)), size)
-    base = plan[offsets(size)[:-1]]
-    s = np.einsum("ij,ij->i", plan - base[wall], along[wall])
-    at = offsets(size)[:-1]
-    low, high = np.minimum.reduceat(s, at), np.maximum.reduceat(s, at)
-    start = base + low[:, None] * along
-    end = base + high[:, None] * along
-    world = meshes.origins[solid]
-    extent = np.concatenate([np.minimum(start, end) + world, np.maximum(start, end) + world], axis=1)
-    return WallPlanes(face, solid, start, along, outward, high - low), extent
-
-
-def _normals(meshes: Meshes, face: Int64) -> Float64:
-    """Return the plan part of the area vectors of some faces; (k, 2) float64."""
-    n_rings = np.diff(meshes.face_offsets)[face]
-    ring = ranges(meshes.face_offsets[face], n_rings)
-    size = np.diff(meshes.ring_offsets)[ring]
-    corners = meshes.corners[ranges(meshes.ring_offsets[ring], size)]
-    out: Float64 = face_vectors(meshes.vertices, corners, offsets(size), offsets(n_rings))[:, :2]
-    return out
 
 
 def _walls_near(first: Int64, extent: Float64, solid: Int64, box: Float64, reach_m: float) -> Int64:
@@ -371,47 +295,3 @@ def _areal(shapes: Objects) -> Objects:
             parts = shapely.get_parts(shapes[k])
             shapes[k] = shapely.MultiPolygon([p for p in parts.tolist() if p.geom_type == "Polygon"])
     return shapes
-
-
-def outlines(meshes: Meshes, planes: WallPlanes, wall: Int64) -> Objects:
-    """
-    Return walls as polygons in their own frame.
-
-    Parameters
-    ----------
-    meshes : Meshes
-        Whose they are.
-    planes : WallPlanes
-        Of its walls.
-    wall : (k,) int64
-        Which.
-
-    Returns
-    -------
-    (k,) object of shapely.Polygon
-        In (s, z), counter-clockwise seen from outside.
-    """
-    face = planes.face[wall]
-    n_rings = np.diff(meshes.face_offsets)[face]
-    ring = ranges(meshes.face_offsets[face], n_rings)
-    size = np.diff(meshes.ring_offsets)[ring]
-    opened, closed = offsets(size), offsets(size + 1)
-    points, _ = _corners(meshes, planes, wall)
-    coords = np.empty((int(closed[-1]), 2))
-    last = np.zeros(len(coords), dtype=bool)
-    last[closed[1:] - 1] = True
-    coords[~last], coords[last] = points, points[opened[:-1]]
-    out: Objects = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coords, (closed, offsets(n_rings)))
-    bad = np.flatnonzero(~shapely.is_valid(out))
-    out[bad] = shapely.make_valid(out[bad], method="structure", keep_collapsed=False)
-    return out
-
-
-def _corners(meshes: Meshes, planes: WallPlanes, wall: Int64) -> tuple[Float64, Int64]:
-    """Return the corners of walls, all rings of each in turn, as (s, z), and how many each has."""
-    first = meshes.ring_offsets[meshes.face_offsets[planes.face[wall]]]
-    sizes = meshes.ring_offsets[meshes.face_offsets[planes.face[wall] + 1]] - first
-    point = meshes.vertices[meshes.corners[ranges(first, sizes)]]
-    owner = np.repeat(wall, sizes)
-    s = np.einsum("ij,ij->i", point[:, :2] - planes.start[owner], planes.along[owner])
-    return np.stack([s, point[:, 2]], axis=1), sizes

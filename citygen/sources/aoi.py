@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from citygen.errors import InputError
 from citygen.log import get_logger
-from citygen.sources.base import SourceOptions, open_source
+from citygen.sources.base import SourceOptions, open_file
 from citygen.sources.crs import OGC_CRS84, user_crs
 from citygen.sources.geojson_geometry import geometry_wkb
 
@@ -84,7 +84,7 @@ def read_aoi(spec: AoiSpec, options: SourceOptions | None = None) -> Aoi:
         return _finished(_of_box([float(number) for number in box.groups()], str(spec)), crs, f"the box {spec}")
     if str(spec).lstrip().startswith("{"):
         return _finished(_of_json(_plain(str(spec))), crs, "the area of interest")
-    source = open_source(spec, SourceOptions(layer=options.layer, crs=options.crs, columns=()))
+    source = open_file(spec, SourceOptions(layer=options.layer, crs=options.crs, columns=()))
     parts: list[BaseGeometry] = []
     for batch in source.batches(None):
         bad = batch.filter(batch["problem"].is_valid())

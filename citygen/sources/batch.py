@@ -24,6 +24,11 @@ log = get_logger(__name__)
 RESERVED = ("id", "geometry", "problem", "row")
 """Columns of every batch; a raw column of that name gets a trailing ``_``."""
 
+BATCH_SCHEMA = pa.schema(
+    [("id", pa.string()), ("geometry", pa.binary()), ("problem", pa.string()), ("row", pa.int64())]
+)
+"""Their types."""
+
 ID_WORDS = ("id", "@id", "osm_id", "gml_id", "fid", "ogc_fid", "objectid", "gid")
 """Columns that are taken as ids when the user names none, best first, in any letter case."""
 
