@@ -77,6 +77,15 @@ def test_slivers_beside_parts_are_not_built():
     assert left[0].symmetric_difference(shapely.box(14, 0, 20, 10)).area < 0.2
 
 
+def test_a_remainder_that_narrows_ends_before_its_parts():
+    """Opening with sharp corners must not grow a wedge past its blunt end."""
+    wedge = shapely.Polygon([(0, 3), (6, 4.9), (6, 5.1), (0, 7)])
+    part = OUTLINE - wedge
+    left, _, _ = resolve(OUTLINE, [part])
+    assert left[0].intersection(part).area == 0
+    assert left[0].symmetric_difference(wedge).area < 0.25
+
+
 def test_a_broken_part_counts_for_nothing():
     left, replaced, _ = resolve(OUTLINE, [None, shapely.box(0, 0, 8, 10)])
     assert not replaced[0]

@@ -192,3 +192,23 @@ def test_an_area_cuts_no_neighbour(tmp_path: Path) -> None:
     assert set(cut) == {"t0", "t1"}
     same_rows(cut, whole, cut)
     assert outcome.report["rows_outside_aoi"] == 5
+
+
+def test_what_is_known_of_a_neighbour_in_another_tile(tmp_path: Path) -> None:
+    """A neighbour that falls to its duplicate, and one whose height comes from a double: neither reaches the house itself."""
+    tags = {"roof:shape": "flat"}
+    one = source(
+        tmp_path / "one.parquet",
+        {
+            "house": (box(0, 0, 10, 8), {"height": 20.0, **tags}),
+            "bare": (box(10, 0, 10, 8), tags),
+            "other": (box(40, 0, 10, 8), {"height": 20.0, **tags}),
+            "poor": (box(50, 0, 10, 8), {"height": 9.0}),
+            "rich": (box(50.3, 0, 10, 8), {"height": 9.0, **tags}),
+        },
+    )
+    two = source(tmp_path / "two.parquet", {"double": (box(10.8, 0, 9.2, 8), {"height": 13.5})})
+    found = in_all_tiles(tmp_path, one, two)
+    assert built(found) == {"house", "bare", "other", "rich"}
+    assert found["house"]["shared_wall_area_m2"] == pytest.approx(13.5 * 8)
+    assert found["other"]["shared_wall_area_m2"] == 0
