@@ -75,6 +75,7 @@ class BuildConfig(BaseModel):
     out: str = Field("out", description="Output folder.")
     crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
     source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
+    swap_axes: bool = Field(False, description="Footprint files hold latitude (or north) first: x and y are exchanged.")
     dem_crs: str | None = Field(None, description="CRS of DEM files that do not say theirs.")
     layer: str | None = Field(None, description="Layer to read where a file holds several.")
     id_column: str | None = Field(None, description="Column that holds the footprints' ids.")
@@ -147,6 +148,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML: values are nested too deeply") from error
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")

@@ -44,6 +44,9 @@ _STAGES = {
 )
 @click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
 @click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option(
+    "--swap-axes/--no-swap-axes", default=None, help="Footprint files hold latitude (or north) first. Default: no."
+)
 @click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
 @click.option("--cache", metavar="DIR", help="Folder of fetched data. Default: the user's cache folder.")
 @click.option("--overture-url", metavar="URL", help="Mirror of Overture's bucket.")

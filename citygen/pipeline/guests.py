@@ -57,6 +57,7 @@ def without(
         footprints.origins[kept],
         footprints.area_m2[kept],
         footprints.geometry[kept],
+        footprints.area_change[kept],
     )
     return rows.take(pa.array(kept)), clean, ids[kept], raw[kept]
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import InputError
+from citygen.geom.parse import parse_wkb
 from citygen.geom.wkb import bounds, read_plain
 from citygen.log import get_logger
 from citygen.model.binary import binary_buffers
@@ -212,7 +213,7 @@ def wkb_bounds(geometry: pa.Array) -> Float64:
     if len(rest):
         # "fix" closes an unclosed ring, which still says where it lies; what it cannot mend becomes None
         raw = geometry.take(pa.array(rest)).to_numpy(zero_copy_only=False)
-        boxes[rest] = np.asarray(shapely.bounds(shapely.from_wkb(raw, on_invalid="fix"))).reshape(-1, 4)
+        boxes[rest] = np.asarray(shapely.bounds(parse_wkb(raw, close=True))).reshape(-1, 4)
     return boxes
 
 
