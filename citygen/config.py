@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from citygen.errors import ConfigError, InputError
+from citygen.log import redacted
 
 
 def _listed(value: object) -> object:
@@ -116,8 +117,15 @@ class BuildConfig(BaseModel):
         return self._without(_MANNER | _INPUTS)
 
     def reported(self) -> dict[str, Any]:
-        """Return the options for a report: inputs as they were named, and what changes the result; not how it was run."""
-        return self._without(_MANNER)
+        """
+        Return the options for a report: inputs as they were named, and what changes the result; not how it was run.
+
+        Passwords and tokens in the names of inputs are left out.
+        """
+        found = self._without(_MANNER)
+        for name in _INPUTS:
+            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+        return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in names}

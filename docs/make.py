@@ -215,6 +215,18 @@ def draw_sample(path: Path) -> None:
     citygen.build(town.buildings, dem=town.dem, aoi=town.aoi).plot(size=(1280, 800)).save(path, optimize=True)
 
 
+def draw_explain(path: Path) -> None:
+    """Draw one house of the bundled sample, as ``citygen explain --picture`` does."""
+    import citygen
+    from citygen.sample import bundled_sample
+
+    town = bundled_sample()
+    city = citygen.build(town.buildings, dem=town.dem, aoi=town.aoi)
+    picture = city.portrait("way/1002866")
+    if picture is not None:
+        picture.save(path, optimize=True)
+
+
 def figures() -> dict[str, Callable[[Path], None]]:
     """Return what draws each picture below docs/images/: a strip a registered roof shape, and those of ``FIGURES``."""
     from citygen.roofs.base import ROOFS
@@ -224,6 +236,7 @@ def figures() -> dict[str, Callable[[Path], None]]:
 
 FIGURES: dict[str, Callable[[Path], None]] = {
     "sample.png": draw_sample,
+    "explain.png": draw_explain,
     "roofs.png": draw_roofs.sheet,
     "roof-features.png": draw_options.draw_features,
     "roof-overhangs.png": draw_options.draw_overhangs,

@@ -27,7 +27,7 @@ _STAGES = {
     multiple=True,
     metavar="SRC",
     help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "or overture[:RELEASE].",
+    "overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",

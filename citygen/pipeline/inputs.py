@@ -147,7 +147,7 @@ def open_inputs(
     box = None if area is None else lonlat_box(area.geometry, area.crs)
     access = access_of(config, progress)
     sources = _sources(config, frames, box, access)
-    crs = _working_crs(config, area, sources)
+    crs = working_crs(config, area, sources)
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
@@ -158,7 +158,7 @@ def open_inputs(
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
             _require_cover(dem, bounds, crs)
-    grid = _grid(config.grid, crs)
+    grid = tile_grid(config.grid, crs)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
@@ -186,7 +186,8 @@ def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
-def _grid(spec: str, crs: str) -> Grid:
+def tile_grid(spec: str, crs: str) -> Grid:
+    """Return the grid of tiles that a user names, in the working CRS where the grid has none of its own."""
     for make in GRIDS:
         grid = make(spec, crs)
         if grid is not None:
@@ -230,7 +231,7 @@ def _sources(
     return tuple(planned)
 
 
-def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
+def working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
     """Return the CRS to work in: the user's (projected, metres), or the UTM (polar: UPS) zone of the area's middle."""
     import pyproj
 
