@@ -123,6 +123,9 @@ class BuildConfig(BaseModel):
     roof_thickness: float = Field(
         0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
     )
+    party_walls: Literal["keep", "drop"] = Field(
+        "keep", description="Walls that two solids hide from each other: written, or left out (solids are open there)."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")

@@ -54,7 +54,7 @@ def test_the_report_names_nothing_of_how_it_was_run(parts_of_a_run: Path) -> Non
 
 
 def test_another_area_gives_the_same_buildings(parts_of_a_run: Path, tmp_path: Path) -> None:
-    """Where no height is estimated: estimates rest on what is read (docs/decisions/0007)."""
+    """Where no height is estimated: estimates rest on what is read (docs/decisions/0008)."""
     given = {"default_height": 7.5, "crs": _crs(parts_of_a_run)}
     sample(tmp_path / "whole", **given)
     whole, all_rows = triangles(tmp_path / "whole"), rows(tmp_path / "whole")

@@ -246,12 +246,17 @@ class _Reader:
 
     def parts(self) -> Bool:
         """Say which rows are marked as parts; one that is an outline too is none, unless the user mapped the mark."""
-        said = self.words("part")
-        marked: Bool = np.logical_or.reduce([said == word for word in _YES])
+        marked = self.marked()
         outline = self.dialect.outline_column
         if outline in self.names and "part" not in self.column_map:
             other = self.coded(outline).texts(lambda word: "" if word.strip().lower() == "no" else word)
-            marked &= other == ""
+            marked = marked & (other == "")
+        return marked
+
+    def marked(self) -> Bool:
+        """Say which rows carry the mark of a part, whatever else they are."""
+        said = self.words("part")
+        marked: Bool = np.logical_or.reduce([said == word for word in _YES])
         return marked
 
     def reject(self, bad: Bool, column: Column) -> None:

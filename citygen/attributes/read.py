@@ -30,6 +30,7 @@ from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.attributes.columns import shown
 from citygen.attributes.estimates import Estimates
 from citygen.attributes.keys import MIN_BODY_M
+from citygen.attributes.kinship import OF_OUTLINE, Kin, borrowed
 from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed, parse_table
@@ -63,7 +64,11 @@ UNDERGROUND = reason(
 
 
 def read_attributes(
-    table: pa.Table, area_m2: Float64, options: AttributeOptions, estimates: Estimates = NO_ESTIMATES
+    table: pa.Table,
+    area_m2: Float64,
+    options: AttributeOptions,
+    estimates: Estimates = NO_ESTIMATES,
+    kin: Kin | None = None,
 ) -> tuple[Attributes, list[Finding]]:
     """
     Turn the raw columns of a tile into canonical attributes.
@@ -79,6 +84,8 @@ def read_attributes(
         The user's.
     estimates : Estimates
         Of the same rows, as the plan of the run found them.
+    kin : Kin, optional
+        Rows that belong together: what one does not say is taken from another (``attributes.kinship``).
 
     Returns
     -------
@@ -105,12 +112,17 @@ def read_attributes(
     """
     if len(area_m2) != table.num_rows:
         raise ValueError(f"{len(area_m2)} areas for {table.num_rows} rows")
-    parsed = parse_table(table, options)
+    parsed, taken = parse_table(table, options), list[Finding]()
+    if kin is not None:
+        parsed, taken = borrowed(parsed, kin)
     storey = storey_heights(parsed.class_name, parsed.country, options)
     floors = np.where(np.isnan(parsed.min_level), 0.0, parsed.min_level) * storey
     underside = np.where(np.isnan(parsed.min_height_m), floors, parsed.min_height_m)
     evidence = Evidence(parsed, np.asarray(area_m2, dtype=np.float64), storey, underside, options, estimates)
     height, eave, sigma, height_from, notes = _apply_rules(evidence)
+    for finding in taken:
+        if finding.code == OF_OUTLINE:
+            height_from[finding.rows] = "outline"
     eave, underside, clashes = _settle(evidence, height, eave)
     attributes = Attributes(
         height_m=height,
@@ -142,6 +154,7 @@ def read_attributes(
     zero = parsed.height_is_zero & ~_zero_with_storeys(parsed)
     findings = [
         _of_texts(parsed.unread, ATTRIBUTE_UNREAD),
+        *taken,
         Finding(np.flatnonzero(zero), HEIGHT_ZERO),
         *notes,
         _of_texts(clashes, HEIGHT_CONTRADICTION),

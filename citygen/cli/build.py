@@ -89,6 +89,11 @@ _STAGES = {
 @click.option(
     "--roof-thickness", type=float, metavar="M", help="From a roof's surface to its overhang's underside. Default: 0.2."
 )
+@click.option(
+    "--party-walls",
+    metavar="keep|drop",
+    help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(

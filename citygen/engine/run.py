@@ -153,6 +153,7 @@ def _tiles(
         roof_segments=config.roof_segments,
         overhang_m=config.overhang,
         roof_thickness_m=config.roof_thickness,
+        party_walls=config.party_walls,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]
@@ -175,4 +176,5 @@ def _tiles(
 def _task(state: State, plan: Plan, key: tuple[int, int]) -> TileTask:
     """Describe one tile for a worker."""
     slices = tuple((name, batch) for name, batch in plan.tiles[key])
-    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out))
+    beside = tuple(plan.guests.get(key, ()))
+    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out), beside)

@@ -81,6 +81,8 @@ def encode(scene: Scene) -> bytes:
             {"name": "surface", "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.9}},
         ],
     }
+    if scene.is_open:
+        document["asset"]["extras"] = {"citygen": {"party_walls": "drop"}}
     document["accessors"], primitive = _primitive(scene, buffer)
     document["meshes"] = [{"name": "buildings", "primitives": [primitive]}]
     document["extensions"] = {"EXT_structural_metadata": _metadata(scene.table, buffer)}

@@ -171,7 +171,8 @@ def _report(
         "inputs": inputs.digests,
         "options": config.reported(),
         "validation": {
-            "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written",
+            "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written"
+            + (", and then opened where another hides its wall" if config.party_walls == "drop" else ""),
             "checked": tally.outcomes.get("ok", 0) + tally.outcomes.get("degraded", 0),
         },
         "versions": _versions(),

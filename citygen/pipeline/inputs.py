@@ -16,7 +16,7 @@ from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
 from citygen.log import get_logger
-from citygen.pipeline.extents import PARTS_REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.extents import REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.identity import file_digest, identity_of, input_files
 from citygen.pipeline.plausible import require_metres, swapped_hint
 from citygen.pipeline.remote import access_of, described, open_ground
@@ -29,7 +29,8 @@ from citygen.tiling.base import GRIDS, Grid
 log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
     {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem", "@closed"}
-    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of", "@xmin", "@ymin", "@xmax", "@ymax"}
+    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+    | {"@group", "@guest"}
 )
 """Columns that a plan adds to the raw ones."""
 
@@ -201,7 +202,7 @@ def _sources(
     planned: list[PlannedSource] = []
     present: set[str] = set()
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
-    wide = None if box is None else widened(box, PARTS_REACH_M)
+    wide = None if box is None else widened(box, REACH_M)
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:

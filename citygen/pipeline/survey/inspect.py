@@ -22,7 +22,7 @@ from citygen.ground.rasterfile import driver_of
 from citygen.ground.rasterfile import local_file as local_raster
 from citygen.ground.remote import fetch_dems, remote_dem
 from citygen.log import get_logger, redacted
-from citygen.pipeline.extents import PARTS_REACH_M, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.extents import REACH_M, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.inputs import Inputs, PlannedSource, tile_grid, working_crs
 from citygen.pipeline.remote import access_of
 from citygen.pipeline.survey.forecast import combined
@@ -214,7 +214,7 @@ def _open(
     """Open a source with all of its columns."""
     area, access = where
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
-    box = None if area is None else widened(lonlat_box(area.geometry, area.crs), PARTS_REACH_M)
+    box = None if area is None else widened(lonlat_box(area.geometry, area.crs), REACH_M)
     source = open_source(spec, options, area=box)
     source = SwappedSource(source) if config.swap_axes else source
     return _planned(source if sample is None else Sampled(source, sample), config, labels)
