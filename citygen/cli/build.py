@@ -94,6 +94,18 @@ _STAGES = {
     metavar="keep|drop",
     help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
 )
+@click.option(
+    "--datum",
+    metavar="lowest|mean|highest|entrance",
+    help="Ground under a building that its heights count from. Default: lowest.",
+)
+@click.option("--foundation", type=float, metavar="M", help="How far below the lowest ground walls start. Default: 0.25.")
+@click.option(
+    "--platforms/--no-platforms", default=None, help="Level the ground under buildings at their datum. Default: no."
+)
+@click.option(
+    "--platform-slope", type=float, metavar="DEG", help="Slope of the embankments around platforms. Default: 30."
+)
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
 @click.option(
