@@ -31,7 +31,7 @@ from citygen.model.rings import Rings, ranges
 REACH_M = 25.0
 """m. No embankment reaches farther from its outline; up to half of this its slope is the one that was asked for."""
 
-FINEST_M, COARSEST_M = 0.25, 1.0
+FINEST_M, COARSEST_M = 0.25, 0.5
 """m. Sides of the squares over which volumes are summed: those of the DEM's cells, within these bounds."""
 
 MOST_SQUARES = 1 << 20
@@ -134,7 +134,7 @@ def earthworks(dem: Dem, platforms: Platforms, building: Int64, crs: str) -> tup
     -------
     cut, fill : (n,) float64
         m3 over the platform and its embankment; NaN for a building without heights under it. Summed over squares as large as
-        the DEM's cells, of 0.25 to 1 m, at their middles; places that the DEM has no height for count nothing.
+        the DEM's cells, of 0.25 or 0.5 m, at their middles; places that the DEM has no height for count nothing.
 
     Raises
     ------
