@@ -135,16 +135,44 @@ def flatten(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _between(nodes: Float64, col: int, row: int, ratio: int) -> float:
+    """Return the height in the middle of a square, counted from the first node: bilinear between the nodes around it."""
+    j, i = col // ratio, row // ratio
+    u, v = (col - j * ratio) / ratio, (row - i * ratio) / ratio
+    lower = nodes[i, j] if u == 0.0 else nodes[i, j] * (1.0 - u) + nodes[i, j + 1] * u
+    if v == 0.0:
+        return lower
+    upper = nodes[i + 1, j] if u == 0.0 else nodes[i + 1, j] * (1.0 - u) + nodes[i + 1, j + 1] * u
+    return lower * (1.0 - v) + upper * v
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bounds(outline: Outline, mine: Int64) -> Float64:
+    box = np.zeros((len(mine), 4))
+    for m in range(len(mine)):
+        first, last = outline[1][outline[2][mine[m]]], outline[1][outline[2][mine[m] + 1]]
+        for axis in range(2):
+            box[m, axis], box[m, axis + 2] = outline[0][first:last, axis].min(), outline[0][first:last, axis].max()
+    return box
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def grade(
-    xy: Float64, z: Float64, outline: Outline, mine: Int64, how: tuple[float, float, float]
+    nodes: Float64,
+    squares: tuple[Int64, float, int],
+    outline: Outline,
+    mine: Int64,
+    how: tuple[float, float, float],
 ) -> tuple[float, float, int]:
     """
-    Sum what one building's platform takes off and adds at points.
+    Sum what one building's platform takes off and adds in the middles of squares.
 
     Parameters
     ----------
-    xy, z : (n, 2), (n,) float64
-        Points and their natural heights; NaN counts nothing.
+    nodes : (rows, cols) float64
+        Natural heights in the middles of every ``ratio``-th square, from the one at or before the first; NaN counts nothing.
+    squares : (4,) int64, float, int
+        First column and row, end column and row (counted from the origin); side, m; ratio.
     outline : tuple
         Polygons.
     mine : (k,) int64
@@ -157,23 +185,31 @@ def grade(
     cut, fill : float
         Sums of heights taken off and added, m.
     valid : int
-        Points with a height inside the outlines and within the reach.
+        Squares with a height inside the outlines and within the reach.
     """
+    extent, step, ratio = squares
     datum, slope, reach = how
+    box = _bounds(outline, mine)
+    first_col, first_row = extent[0] // ratio * ratio, extent[1] // ratio * ratio
     cut, fill, valid = 0.0, 0.0, 0
-    for k in range(len(xy)):
-        if np.isnan(z[k]):
-            continue
-        distance = np.inf
-        for p in mine:
-            distance = min(distance, _distance(xy[k, 0], xy[k, 1], outline, p))
-        if distance >= reach:
-            continue
-        valid += 1
-        room = slope * _effective(distance, reach)
-        change = min(max(z[k], datum - room), datum + room) - z[k]
-        if change < 0.0:
-            cut -= change
-        else:
-            fill += change
+    for row in range(extent[1], extent[3]):
+        for col in range(extent[0], extent[2]):
+            x, y = (col + 0.5) * step, (row + 0.5) * step
+            distance = reach
+            for m in range(len(mine)):
+                dx, dy = max(box[m, 0] - x, x - box[m, 2], 0.0), max(box[m, 1] - y, y - box[m, 3], 0.0)
+                if dx * dx + dy * dy < distance * distance:
+                    distance = min(distance, _distance(x, y, outline, mine[m]))
+            if distance >= reach:
+                continue
+            z = _between(nodes, col - first_col, row - first_row, ratio)
+            if np.isnan(z):
+                continue
+            valid += 1
+            room = slope * _effective(distance, reach)
+            change = min(max(z, datum - room), datum + room) - z
+            if change < 0.0:
+                cut -= change
+            else:
+                fill += change
     return cut, fill, valid

@@ -34,7 +34,10 @@ REACH_M = 25.0
 FINEST_M, COARSEST_M = 0.25, 0.5
 """m. Sides of the squares over which volumes are summed: those of the DEM's cells, within these bounds."""
 
-MOST_SQUARES = 1 << 20
+_PER_CELL, _MOST_BETWEEN = 4.0, 16
+"""The natural ground is looked up four times a side of a cell of the DEM at least, and every 8 m."""
+
+_MOST_SQUARES = 1 << 20
 """Squares at most over which one building's volumes are summed; a larger building has larger ones."""
 
 
@@ -133,8 +136,8 @@ def earthworks(dem: Dem, platforms: Platforms, building: Int64, crs: str) -> tup
     Returns
     -------
     cut, fill : (n,) float64
-        m3 over the platform and its embankment; NaN for a building without heights under it. Summed over squares as large as
-        the DEM's cells, of 0.25 or 0.5 m, at their middles; places that the DEM has no height for count nothing.
+        m3 over the platform and its embankment; NaN for a building without heights under it. Summed over squares of 0.25 or
+        0.5 m, not larger than the DEM's cells, at their middles; places that the DEM has no height for count nothing.
 
     Raises
     ------
@@ -148,16 +151,16 @@ def earthworks(dem: Dem, platforms: Platforms, building: Int64, crs: str) -> tup
     bounds = rings.bounds()
     usable = np.isfinite(platforms.datum) & np.all(np.isfinite(bounds), axis=1) & (areas > 0)
     first = np.searchsorted(building, np.arange(n + 1))
-    step = _step(dem)
+    steps = _steps(dem)
     batch: list[_Site] = []
     for k in range(n):
         mine = np.arange(first[k], first[k + 1])
         mine = mine[usable[mine]]
         if len(mine):
-            batch.append(_site(k, mine, bounds[mine], step))
-        if batch and (k == n - 1 or sum(len(each.xy) for each in batch) >= MOST_SQUARES):
-            z = heights_at(dem, np.concatenate([each.xy for each in batch]), crs)
-            for each, part in zip(batch, np.split(z, np.cumsum([len(each.xy) for each in batch])[:-1]), strict=True):
+            batch.append(_site(k, mine, bounds[mine], steps))
+        if batch and (k == n - 1 or sum(len(each.nodes) for each in batch) >= _MOST_SQUARES):
+            z = heights_at(dem, np.concatenate([each.nodes for each in batch]), crs)
+            for each, part in zip(batch, np.split(z, np.cumsum([len(each.nodes) for each in batch])[:-1]), strict=True):
                 volumes[each.number] = _volumes(platforms, each, part)
             batch = []
     return volumes[:, 0], volumes[:, 1]
@@ -165,22 +168,31 @@ def earthworks(dem: Dem, platforms: Platforms, building: Int64, crs: str) -> tup
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """One building, its outlines, and the middles of the squares around it."""
+    """
+    One building, its outlines, the squares around it, and the places between which the natural ground is bilinear.
+
+    Squares are counted from the CRS's origin; a node is the middle of every ``ratio``-th one.
+    """
 
     number: int
     mine: Int64
-    xy: Float64
+    box: Int64  # first column and row of the squares, end column and row
     step: float
+    ratio: int
+    nodes: Float64
+    columns: int
 
 
-def _site(number: int, mine: Int64, bounds: Float64, step: float) -> _Site:
-    """Lay squares over a building's surroundings, counted from the CRS's origin."""
+def _site(number: int, mine: Int64, bounds: Float64, steps: tuple[float, int]) -> _Site:
+    """Lay squares over a building's surroundings."""
+    step, ratio = steps
     low, high = bounds[:, :2].min(axis=0) - REACH_M, bounds[:, 2:].max(axis=0) + REACH_M
-    while np.prod((high - low) / step) > MOST_SQUARES:
-        step *= 2.0
-    box = np.concatenate([np.floor(low / step), np.ceil(high / step)])
-    col, row = np.meshgrid(np.arange(box[0], box[2]), np.arange(box[1], box[3]))
-    return _Site(number, mine, np.column_stack([(col.ravel() + 0.5) * step, (row.ravel() + 0.5) * step]), step)
+    while np.prod((high - low) / step) > _MOST_SQUARES:
+        step, ratio = 2.0 * step, max(ratio // 2, 1)
+    box = np.concatenate([np.floor(low / step), np.ceil(high / step)]).astype(np.int64)
+    col, row = (np.arange(box[k] // ratio, (box[k + 2] - 1) // ratio + 2) * ratio for k in (0, 1))
+    x, y = np.meshgrid((col + 0.5) * step, (row + 0.5) * step)
+    return _Site(number, mine, box, step, ratio, np.column_stack([x.ravel(), y.ravel()]), len(col))
 
 
 def _volumes(platforms: Platforms, site: _Site, z: Float64) -> tuple[float, float]:
@@ -188,18 +200,16 @@ def _volumes(platforms: Platforms, site: _Site, z: Float64) -> tuple[float, floa
     rings = platforms.rings
     outline = (rings.coords, rings.ring_offsets, rings.polygon_offsets)
     how = (float(platforms.datum[site.mine[0]]), platforms.slope, REACH_M)
-    cut, fill, known = grade(site.xy, z, outline, site.mine, how)
+    cut, fill, known = grade(z.reshape(-1, site.columns), (site.box, site.step, site.ratio), outline, site.mine, how)
     square = site.step * site.step
     return (cut * square, fill * square) if known else (np.nan, np.nan)
 
 
-def _step(dem: Dem) -> float:
-    """Return the side of the squares: a power of two of a metre, no longer than that of the finest cells."""
-    finest = COARSEST_M
-    for layer in layers_of(dem):
-        metres = _cell_m(layer.rasters[0].resolution, layer.crs)
-        finest = min(finest, metres)
-    return float(np.clip(2.0 ** np.floor(np.log2(finest)), FINEST_M, COARSEST_M))
+def _steps(dem: Dem) -> tuple[float, int]:
+    """Return the side of the squares, a power of two of a metre, and how many of them lie between places of known height."""
+    cell = min(_cell_m(layer.rasters[0].resolution, layer.crs) for layer in layers_of(dem))
+    side = float(np.clip(2.0 ** np.floor(np.log2(cell)), FINEST_M, COARSEST_M))
+    return side, int(np.clip(2.0 ** np.floor(np.log2(cell / _PER_CELL / side)), 1.0, _MOST_BETWEEN))
 
 
 def _cell_m(resolution: tuple[float, float], crs: str) -> float:
