@@ -1,0 +1,143 @@
+"""
+The line between two terrain tiles to its vertices: a matter of that line, the DEM and the outlines that meet it, no tile.
+
+Both neighbours, and coarser tiles, go through the same samples of the same line in the same order, so their vertices there
+are the same numbers, and those of a coarser level are among those of a finer one (but where outlines or voids meet it).
+"""
+
+import numpy as np
+
+from citygen.arraytypes import Float64, Int64
+from citygen.geom.tin import simplify
+from citygen.ground.dem import Dem
+from citygen.ground.layers import to_pixels
+from citygen.ground.terrain_lattice import finest, heights
+from citygen.ground.terrain_plan import Block, PlanFrame, snap
+
+_BETWEEN = 4
+"""Samples a piece of the line between two cells of the DEM: the surface is a parabola there."""
+_MOST_STEPS = 1 << 14
+
+
+def crossings(segments: Float64, axis: int, value: float) -> Float64:
+    """
+    Return where segments meet a line between tiles.
+
+    Parameters
+    ----------
+    segments : (n, 4) float64
+        x, y of both ends, plan coordinates.
+    axis : {0, 1}
+        0: the line ``x = value``; 1: the line ``y = value``.
+    value : float
+
+    Returns
+    -------
+    (k, 2) float64
+        Places on the line, ascending, each once; a segment gives the same place whichever way it runs.
+    """
+    ends = segments.reshape(-1, 2, 2)
+    touching = ends[ends[:, :, axis] == value]
+    side = np.sign(ends[:, :, axis] - value)
+    crossing = ends[side[:, 0] * side[:, 1] < 0]
+    return np.unique(np.concatenate([touching, meet(crossing, axis, value)]), axis=0)
+
+
+def meet(ends: Float64, axis: int, value: float) -> Float64:
+    """Return (n, 2) float64: where segments (n, 2, 2) that cross a line do so."""
+    swap = (ends[:, 0, 0] > ends[:, 1, 0]) | ((ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1]))
+    p, q = np.where(swap[:, None], ends[:, 1], ends[:, 0]), np.where(swap[:, None], ends[:, 0], ends[:, 1])
+    other = 1 - axis
+    share = (value - p[:, axis]) / (q[:, axis] - p[:, axis])
+    along = snap(p[:, other] + share * (q[:, other] - p[:, other]))
+    along = np.clip(along, np.minimum(p[:, other], q[:, other]), np.maximum(p[:, other], q[:, other]))
+    out = np.empty((len(p), 2))
+    out[:, axis], out[:, other] = value, along
+    return out
+
+
+def border(dem: Dem, frame: PlanFrame, tile: Block, segments: Float64, tolerance: float) -> tuple[Float64, Float64]:
+    """
+    Return the outline of a tile.
+
+    Parameters
+    ----------
+    dem : Dem
+    frame : PlanFrame
+    tile : Block
+    segments : (n, 4) float64
+        Edges of everything that may meet the border, plan coordinates.
+    tolerance : float
+        m.
+
+    Returns
+    -------
+    xy : (n, 2) float64
+        Plan coordinates, counter-clockwise from the south-west corner; corners of the block's grid tiles are among them.
+    z : (n,) float64
+        m; NaN at corners in a void.
+    """
+    x, y = tile.x, tile.y
+    sides = []
+    for axis, value, lines, ahead in ((1, y[0], x, True), (0, x[-1], y, True), (1, y[-1], x, False), (0, x[0], y, False)):
+        fixed = crossings(segments, axis, value)[:, 1 - axis]
+        parts = [_line(dem, frame, (axis, value, a, b), fixed, tolerance) for a, b in zip(lines[:-1], lines[1:], strict=True)]
+        xy, z = np.concatenate([p[0][:-1] for p in parts] + [parts[-1][0][-1:]]), np.concatenate(
+            [p[1][:-1] for p in parts] + [parts[-1][1][-1:]]
+        )
+        sides.append((xy[:-1], z[:-1]) if ahead else (xy[::-1][:-1], z[::-1][:-1]))
+    return np.concatenate([s[0] for s in sides]), np.concatenate([s[1] for s in sides])
+
+
+def _line(
+    dem: Dem, frame: PlanFrame, line: tuple[int, float, float, float], fixed: Float64, tolerance: float
+) -> tuple[Float64, Float64]:
+    """Return the vertices of one grid tile's side, ascending, with their heights."""
+    axis, value, low, high = line
+    along = _samples(dem, frame, line)
+    z = heights(dem, frame, _places(axis, value, along))
+    ends = np.zeros(len(along), dtype=bool)
+    ends[[0, -1]] = True
+    chosen = along[simplify(along, z, ends, tolerance)]
+    fixed = fixed[(fixed > low) & (fixed < high)]
+    every = np.union1d(along, fixed)
+    if len(fixed):
+        z = heights(dem, frame, _places(axis, value, every))
+    keep = np.isin(every, chosen) | np.isin(every, fixed)
+    keep = simplify(every, z, keep, tolerance)
+    keep &= ~np.isnan(z) | np.isin(every, [low, high])
+    return _places(axis, value, every[keep]), z[keep]
+
+
+def _places(axis: int, value: float, along: Float64) -> Float64:
+    out = np.empty((len(along), 2))
+    out[:, axis], out[:, 1 - axis] = value, along
+    return out
+
+
+def _samples(dem: Dem, frame: PlanFrame, line: tuple[int, float, float, float]) -> Float64:
+    """Return where a line passes from cell to cell of the DEM's lattice, and places between; ascending, its ends included."""
+    axis, value, low, high = line
+    layer = finest(dem)
+    ends = to_pixels(layer, frame.to_crs(_places(axis, value, np.array([low, high]))), frame.crs)
+    steps = int(min(2 * np.ceil(np.abs(ends[1] - ends[0]).max()) + 8, _MOST_STEPS)) if np.isfinite(ends).all() else 8
+    share = np.arange(steps + 1) / steps
+    even = low + share * (high - low)
+    px = to_pixels(layer, frame.to_crs(_places(axis, value, even)), frame.crs)
+    breaks: list[Float64] = [np.array([low, high])]
+    for k in (0, 1):
+        breaks.append(_passes(even, px[:, k]))
+    at = np.unique(snap(np.clip(np.concatenate(breaks), low, high)))
+    inner = at[:-1, None] + np.arange(_BETWEEN) / _BETWEEN * np.diff(at)[:, None]
+    return np.unique(np.r_[snap(inner).reshape(-1), high])
+
+
+def _passes(along: Float64, px: Float64) -> Float64:
+    """Return where a coordinate that runs nearly evenly passes whole numbers (at most one between two samples)."""
+    whole: Int64 = np.floor(px)
+    with np.errstate(invalid="ignore"):
+        k = np.flatnonzero(whole[1:] != whole[:-1])
+        target = np.maximum(whole[1:], whole[:-1])[k]
+        share = (target - px[:-1][k]) / (px[1:] - px[:-1])[k]
+    found: Float64 = along[k] + np.clip(share, 0, 1) * (along[k + 1] - along[k])
+    return found[np.isfinite(found)]
