@@ -50,7 +50,7 @@ MOST_FEATURES = 200
 """Dormers, and chimneys, that one building may be given."""
 Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
 _MANNER = frozenset({"out", "workers", "resume", "overwrite", "allow_rejected", "preview"})
-_INPUTS = frozenset({"buildings", "dem", "aoi"})
+_INPUTS = frozenset({"buildings", "dem", "aoi", "drape"})
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -90,6 +90,13 @@ class BuildConfig(BaseModel):
     overhang: float = Field(0.0, ge=0, le=3, description="How far roofs reach beyond the walls, metres.")
     roof_thickness: float = Field(
         0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
+    )
+    terrain: bool = Field(False, description="Make the ground too: terrain tiles with holes where buildings stand.")
+    terrain_error: float = Field(
+        0.5, ge=0.01, le=100, description="How far the terrain may stray from the DEM, vertically, metres."
+    )
+    drape: str | None = Field(
+        None, description="What lies over the terrain: hypsometric, hillshade, or an orthophoto (GeoTIFF)."
     )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
@@ -144,8 +151,8 @@ def read_config(path: Path) -> dict[str, Any]:
         if name in values:
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = [_beside(path, item) for item in listed]
-    for name in ("aoi", "out"):
-        if isinstance(values.get(name), str):
+    for name in ("aoi", "out", "drape"):
+        if isinstance(values.get(name), str) and values[name] not in {"hypsometric", "hillshade"}:
             values[name] = _beside(path, values[name])
     return values
 

@@ -18,6 +18,7 @@ from citygen.errors import ConfigError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem, open_dem
+from citygen.ground.drape import check_drape
 from citygen.log import get_logger
 from citygen.pipeline.extents import check_overlap, extent, in_crs
 from citygen.sources.aoi import read_aoi
@@ -78,6 +79,8 @@ class Inputs:
         Path to SHA-256 of every input file.
     identity : dict
         What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
+    drape : str or None
+        What lies over the terrain, checked.
     """
 
     sources: tuple[PlannedSource, ...]
@@ -88,6 +91,7 @@ class Inputs:
     formats: tuple[str, ...]
     digests: dict[str, str]
     identity: dict[str, Any]
+    drape: str | None = None
 
 
 def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geometry: Any = None) -> Inputs:
@@ -137,10 +141,22 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
         if bounds is not None:
             require_cover(dem, bounds, crs)
     grid = _grid(config.grid, crs)
+    drape = _drape(config, dem)
     digests = {path: _digest(Path(path)) for path in _files(config, sources)}
     identity = _identity(config, sources, dem, digests)
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
-    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity)
+    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, drape)
+
+
+def _drape(config: BuildConfig, dem: Dem | None) -> str | None:
+    """Check the options of the terrain against each other; return what lies over it."""
+    if config.terrain and dem is None:
+        raise ConfigError("--terrain needs a DEM: give --dem FILE")
+    if config.drape is None:
+        return None
+    if not config.terrain:
+        raise ConfigError("--drape lies over the terrain: give --terrain too")
+    return check_drape(config.drape)
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,7 +255,7 @@ def _is_metric(text: str) -> bool:
 
 def _files(config: BuildConfig, sources: tuple[PlannedSource, ...]) -> list[str]:
     """List the files that the result depends on."""
-    names = {str(path) for path in config.dem} | {config.grid.rpartition(":")[0]}
+    names = {str(path) for path in config.dem} | {config.grid.rpartition(":")[0], config.drape or ""}
     for each in sources:
         names.update(_companions(each.source.info.path))
     return sorted(name for name in names if name and Path(name).is_file())
@@ -267,6 +283,7 @@ def _identity(
         "sources": listed,
         "dem": [[digests.get(str(path), "") for path in config.dem], rasters],
         "grid": digests.get(config.grid.rpartition(":")[0], ""),
+        "drape": digests.get(config.drape or "", config.drape),
     }
 
 
