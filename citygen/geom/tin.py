@@ -294,9 +294,10 @@ def refine_edges(mesh, dead, lattice, tolerance):
             error = abs(bilinear(cells, px[a, 0] + s * dx, px[a, 1] + s * dy) - (z[a] + s * (z[b] - z[a])))
             if error > worst:
                 worst, best = error, s
-        if best > 0.0:
+        c, r = px[a, 0] + best * dx, px[a, 1] + best * dy
+        if best > 0.0 and not (_beside_constraint(mesh, e // 3, px, c, r) or _beside_constraint(mesh, f // 3, px, c, r)):
             taken += 1
-            _put(mesh, dead, lattice, (px[a, 0] + best * dx, px[a, 1] + best * dy), e // 3, stack)
+            _put(mesh, dead, lattice, (c, r), e // 3, stack)
     return taken
 
 

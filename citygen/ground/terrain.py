@@ -21,8 +21,9 @@ from citygen.ground.terrain_lattice import Lattice, heights, lattice
 from citygen.ground.terrain_plan import Block, PlanFrame, snap
 from citygen.model.rings import Rings
 
-_NODES, _LINES, _EDGES = 0.8, 0.85, 0.9
-"""Shares of the tolerance that nodes, constraints and free edges may stray: what is checked only in places stays within it."""
+_LINES, _NODES, _EDGES = 0.42, 0.8, 0.9
+"""Shares of the tolerance that constraints, nodes and free edges may stray: what is checked only in places stays within it.
+A free edge close along a constraint may stray twice as far as that, and must not ask for vertices nearer and nearer to it."""
 _ROUNDS = 12
 _ROOM = 0.3
 """Share of a lattice's nodes that there is room for at first."""

@@ -147,7 +147,13 @@ def _terrain(out: Path, terrain: Sequence[TileEntry], crs: str, points: Float64)
             vertices.append(places)
             triangles.append(surface.triangles + count)
             count += len(places)
-    return np.concatenate(vertices), np.concatenate(triangles)
+    return _welded(np.concatenate(vertices), np.concatenate(triangles))
+
+
+def _welded(vertices: Float64, triangles: Int64) -> tuple[Float64, Int64]:
+    """Join vertices of neighbouring tiles that single precision has set apart: rays would pass between."""
+    _, first, number = np.unique(np.round(vertices, 2), axis=0, return_index=True, return_inverse=True)
+    return vertices[first], number.reshape(-1)[triangles]
 
 
 def _ground(points: Float64, dem: Dem | None, crs: str) -> tuple[Float64, Int64]:
