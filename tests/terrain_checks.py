@@ -96,7 +96,9 @@ def _tile(path: Path, uri: str, matrix: np.ndarray, back: pyproj.Transformer, fo
         accessor = document["accessors"][number]
         view = document["bufferViews"][accessor["bufferView"]]
         width = _WIDTH[accessor["type"]]
-        flat = np.frombuffer(data, _DTYPE[accessor["componentType"]], accessor["count"] * width, start + view["byteOffset"])
+        flat = np.frombuffer(
+            data, _DTYPE[accessor["componentType"]], accessor["count"] * width, start + view["byteOffset"]
+        )
         return flat.reshape(-1, width)
 
     def placed(primitive: dict) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,9 @@ import numpy as np
 
 from citygen.arraytypes import Float64, UInt8
 from citygen.errors import InputError
-from citygen.ground.dem import Dem
 from citygen.ground.rasterfile import driver_of, local_file, opened
-from citygen.ground.terrain_lattice import heights
 from citygen.ground.terrain_plan import Block, PlanFrame
+from citygen.ground.terrain_surface import Surface
 from citygen.ground.tint import hillshade, hypsometric
 
 MADE = ("hypsometric", "hillshade")
@@ -54,7 +53,7 @@ def check_drape(name: str) -> str:
     return str(path)
 
 
-def picture(name: str, dem: Dem, frame: PlanFrame, tile: Block) -> bytes | None:
+def picture(name: str, surface: Surface, tile: Block) -> bytes | None:
     """
     Return a tile's picture.
 
@@ -62,9 +61,8 @@ def picture(name: str, dem: Dem, frame: PlanFrame, tile: Block) -> bytes | None:
     ----------
     name : str
         As ``check_drape`` gives it.
-    dem : Dem
-        For tints and hillshade.
-    frame : PlanFrame
+    surface : Surface
+        The DEM's, for tints and hillshade.
     tile : Block
 
     Returns
@@ -73,26 +71,29 @@ def picture(name: str, dem: Dem, frame: PlanFrame, tile: Block) -> bytes | None:
         PNG (made of the DEM) or JPEG; None where an orthophoto has nothing for the tile.
     """
     if name in MADE:
-        return _png(_made(name, dem, frame, tile))
-    return _ortho(name, frame, tile)
+        return _png(_made(name, surface, tile))
+    return _ortho(name, surface.frame, tile)
 
 
-def _made(name: str, dem: Dem, frame: PlanFrame, tile: Block) -> UInt8:
+def _made(name: str, surface: Surface, tile: Block) -> UInt8:
     """Colour the DEM, a margin of one pixel around the tile read too: slopes run on over its border."""
     n = MADE_PX
     low, high = tile.box[:2], tile.box[2:]
     step = (high - low) / n
     x = low[0] + (np.arange(-1, n + 1) + 0.5) * step[0]
     y = high[1] - (np.arange(-1, n + 1) + 0.5) * step[1]
-    z = heights(dem, frame, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(n + 2, n + 2)
+    z = surface.heights(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)).reshape(n + 2, n + 2)
     dx = (z[1:-1, 2:] - z[1:-1, :-2]) / (2 * step[0])
     dy = (z[:-2, 1:-1] - z[2:, 1:-1]) / (2 * step[1])
     light = hillshade(dx, dy)[..., None]
     if name == "hillshade":
-        return np.rint(np.repeat(60 + 195 * light, 3, axis=-1).clip(0, 255)).astype(np.uint8)
+        return _bytes(np.repeat(60 + 195 * light, 3, axis=-1))
     tint = hypsometric(z[1:-1, 1:-1])
-    shaded: Float64 = tint * (0.55 + 0.6 * light)
-    return np.rint(shaded.clip(0, 255)).astype(np.uint8)
+    return _bytes(tint * (0.55 + 0.6 * light))
+
+
+def _bytes(colour: Float64) -> UInt8:
+    return np.asarray(np.rint(colour.clip(0, 255)), dtype=np.uint8)
 
 
 def _png(pixels: UInt8) -> bytes:

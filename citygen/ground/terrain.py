@@ -13,12 +13,13 @@ import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.errors import BuildError
-from citygen.geom.tin import build, carve, refine, refine_edges, split_edges
-from citygen.ground.dem import Dem
+from citygen.geom.sampled import split_edges
+from citygen.geom.tin import build, carve, refine, refine_edges
 from citygen.ground.terrain_border import border
 from citygen.ground.terrain_holes import holes, segments
-from citygen.ground.terrain_lattice import Lattice, heights, lattice
-from citygen.ground.terrain_plan import Block, PlanFrame, snap
+from citygen.ground.terrain_lattice import Lattice, lattice
+from citygen.ground.terrain_plan import Block, snap
+from citygen.ground.terrain_surface import Surface
 from citygen.model.rings import Rings
 
 _LINES, _NODES, _EDGES = 0.42, 0.8, 0.9
@@ -62,18 +63,16 @@ class TerrainMesh:
     stride: int
 
 
-def terrain(dem: Dem, frame: PlanFrame, tile: Block, outlines: Objects, tolerance: float) -> TerrainMesh | None:
+def terrain(surface: Surface, tile: Block, outlines: Objects, tolerance: float) -> TerrainMesh | None:
     """
     Make the ground of a tile.
 
     Parameters
     ----------
-    dem : Dem
-        As ``open_dem`` gives it.
-    frame : PlanFrame
-        Of the grid.
+    surface : Surface
+        The DEM's, around the tile.
     tile : Block
-        Which part of it.
+        Which part of the grid.
     outlines : (n,) object
         Shapely polygons or multipolygons in plan coordinates: where buildings stand. All that touch the tile, in any order.
     tolerance : float
@@ -89,16 +88,16 @@ def terrain(dem: Dem, frame: PlanFrame, tile: Block, outlines: Objects, toleranc
     BuildError
         When outlines cross each other in a way that joining them does not mend.
     """
-    grid = lattice(dem, frame, tile, tolerance)
+    grid = lattice(surface, tile, tolerance)
     if grid is None:
         return None
     outlines = outlines[np.lexsort(shapely.bounds(outlines).T)] if len(outlines) else outlines
     void = shapely.transform(grid.void, lambda xy: xy + tile.origin)
     solid = np.concatenate([outlines, void])
-    edge_xy, edge_z = border(dem, frame, tile, segments(solid), _LINES * tolerance)
+    edge_xy, edge_z = border(surface, tile, segments(solid), _LINES * tolerance)
     for coarser in (False, True):
         rings = holes(solid, tile, coarser=coarser) if len(solid) else None
-        made = _mesh(dem, frame, tile, (grid, edge_xy, edge_z, rings), tolerance)
+        made = _mesh(surface, tile, (grid, edge_xy, edge_z, rings), tolerance)
         if made is not None:
             break
     else:
@@ -112,7 +111,7 @@ def terrain(dem: Dem, frame: PlanFrame, tile: Block, outlines: Objects, toleranc
     return TerrainMesh(
         world,
         z,
-        _slopes(dem, frame, world, z, _step(grid)),
+        _slopes(surface, world, z, _step(grid)) if tile.level == 0 else _lattice_slopes(grid, xy),
         triangles,
         _rim(world, triangles, tile.box),
         float(shapely.area(gone).sum() / area),
@@ -124,7 +123,7 @@ Made = tuple[Float64, Float64, Int64]
 
 
 def _mesh(
-    dem: Dem, frame: PlanFrame, tile: Block, given: tuple[Lattice, Float64, Float64, Rings | None], tolerance: float
+    surface: Surface, tile: Block, given: tuple[Lattice, Float64, Float64, Rings | None], tolerance: float
 ) -> Made | None:
     """Triangulate; return local plan coordinates, heights and triangles, None when constraints cross."""
     grid, edge_xy, edge_z, rings = given
@@ -134,8 +133,8 @@ def _mesh(
     sides = np.empty((0, 2), np.int64)
     if rings is not None and len(rings):
         box = tile.box - np.tile(tile.origin, 2)
-        xy, chain, sides = _walls(dem, frame, tile, rings, (grid, box, _LINES * tolerance))
-        z = np.concatenate([z, np.nan_to_num(heights(dem, frame, xy + tile.origin))])
+        xy, chain, sides = _walls(surface, tile, rings, (grid, box, _LINES * tolerance))
+        z = np.concatenate([z, np.nan_to_num(surface.heights(xy + tile.origin))])
         points, edges, sides = np.concatenate([points, xy]), np.concatenate([edges, chain + n]), sides + n
     inner, inner_z = _spread(tile, grid, tolerance)
     points, z = np.concatenate([points, inner]), np.concatenate([z, inner_z])
@@ -146,16 +145,15 @@ def _mesh(
         if bad >= 0:
             return None
         dead = carve(mesh, number[sides] if len(sides) else sides)
-        done = _refined(mesh, dead, grid, (number, z), tolerance)
-        if done is not None or room >= 2 * grid.cells.size:
+        done, full = _refined(mesh, dead, grid, (number, z), tolerance)
+        if not full or room >= 2 * grid.cells.size:
             break
         room *= 3
-    place = done if done is not None else np.zeros(0)
-    return _compact(mesh, dead, place, (dem, frame, tile))
+    return _compact(mesh, dead, done, (surface, tile), (number[:n], edge_z))
 
 
 def _walls(
-    dem: Dem, frame: PlanFrame, tile: Block, rings: Rings, how: tuple[Lattice, Float64, float]
+    surface: Surface, tile: Block, rings: Rings, how: tuple[Lattice, Float64, float]
 ) -> tuple[Float64, Int64, Int64]:
     """Return vertices of holes, their edges but for those along the tile's border, and every side, the hole to its left."""
     grid, box, tolerance = how
@@ -167,7 +165,7 @@ def _walls(
     for axis, value in ((0, box[0]), (0, box[2]), (1, box[1]), (1, box[3])):
         on |= (a[:, axis] == value) & (b[:, axis] == value)
     inside = np.flatnonzero(~on)
-    zs = heights(dem, frame, rings.coords + tile.origin)
+    zs = surface.heights(rings.coords + tile.origin)
     ends = np.concatenate([_pixels(grid, a[inside]), _pixels(grid, b[inside])], axis=1)
     edge, place = split_edges(ends, np.column_stack([zs[inside], zs[after][inside]]), grid.cells, tolerance)
     owner = inside[edge]
@@ -208,8 +206,8 @@ def _spread(tile: Block, grid: Lattice, tolerance: float) -> tuple[Float64, Floa
 
 def _refined(
     mesh: tuple, dead: Bool, grid: Lattice, known: tuple[Int64, Float64], tolerance: float
-) -> Float64 | None:
-    """Refine; return the vertices' heights on the lattice, None when the room was too small."""
+) -> tuple[Float64, bool]:
+    """Refine; return the vertices' heights on the lattice, and whether the room was too small."""
     number, z = known
     xy, count = mesh[0], mesh[-1]
     px = _pixels(grid, xy)
@@ -222,20 +220,25 @@ def _refined(
         if refine_edges(mesh, dead, surface, _EDGES * tolerance) == 0:
             break
         refine(mesh, dead, surface, used, _NODES * tolerance)
-    return None if count[0] + 8 >= len(xy) else height
+    return height, bool(count[0] + 8 >= len(xy))
 
 
 def _compact(
-    mesh: tuple, dead: Bool, place: Float64, where: tuple[Dem, PlanFrame, Block]
+    mesh: tuple, dead: Bool, place: Float64, where: tuple[Surface, Block], known: tuple[Int64, Float64]
 ) -> Made:
-    """Return the vertices and triangles of the ground alone, with the DEM's own heights."""
-    dem, frame, tile = where
+    """Return the vertices and triangles of the ground alone, with the DEM's own heights; coarser tiles have the lattice's."""
+    surface, tile = where
     xy, org, count = mesh[0], mesh[1], mesh[-1]
     triangles = org[: 3 * count[1]].reshape(-1, 3)[~dead[: count[1]]]
     used, triangles = np.unique(triangles, return_inverse=True)
-    height = heights(dem, frame, xy[used] + tile.origin)
-    lost = np.isnan(height)
-    height[lost] = place[used][lost] if len(place) else 0.0
+    if tile.level == 0:
+        height = surface.heights(xy[used] + tile.origin)
+        lost = np.isnan(height)
+        height[lost] = place[used][lost]
+    else:
+        every = place.copy()
+        every[known[0]] = known[1]
+        height = every[used]
     return xy[used].copy(), height, triangles.reshape(-1, 3).astype(np.int64)
 
 
@@ -244,13 +247,22 @@ def _step(grid: Lattice) -> float:
     return float(np.sqrt(abs(np.linalg.det(grid.back[:, :2]))))
 
 
-def _slopes(dem: Dem, frame: PlanFrame, xy: Float64, z: Float64, step: float) -> Float64:
+def _lattice_slopes(grid: Lattice, xy: Float64) -> Float64:
+    """Return the slope of the lattice's nodes next to each vertex."""
+    rows, cols = (np.gradient(grid.cells, axis=k) for k in (0, 1))
+    px = np.rint(_affine(grid.ahead, xy)).astype(np.int64).clip(0, np.array(grid.cells.shape[::-1]) - 1)
+    at = px[:, 1], px[:, 0]
+    per_px = np.nan_to_num(np.column_stack([cols[at], rows[at]]))
+    return np.column_stack([per_px[:, 0] * grid.ahead[0, k] + per_px[:, 1] * grid.ahead[1, k] for k in (0, 1)])
+
+
+def _slopes(surface: Surface, xy: Float64, z: Float64, step: float) -> Float64:
     """Return the DEM's slope at vertices, over a cell to each side; from the side that has heights at the edge of a void."""
     out = np.zeros((len(xy), 2))
     for axis in (0, 1):
         shift = np.zeros(2)
         shift[axis] = step
-        low, high = heights(dem, frame, xy - shift), heights(dem, frame, xy + shift)
+        low, high = surface.heights(xy - shift), surface.heights(xy + shift)
         low_known, high_known = ~np.isnan(low), ~np.isnan(high)
         rise = np.where(high_known, high, z) - np.where(low_known, low, z)
         out[:, axis] = rise / (step * np.maximum(low_known.astype(float) + high_known, 1.0))

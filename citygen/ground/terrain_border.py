@@ -5,14 +5,15 @@ Both neighbours, and coarser tiles, go through the same samples of the same line
 are the same numbers, and those of a coarser level are among those of a finer one (but where outlines or voids meet it).
 """
 
+from itertools import pairwise
+
 import numpy as np
 
-from citygen.arraytypes import Float64, Int64
-from citygen.geom.tin import simplify
-from citygen.ground.dem import Dem
+from citygen.arraytypes import Float64
+from citygen.geom.sampled import simplify
 from citygen.ground.layers import to_pixels
-from citygen.ground.terrain_lattice import finest, heights
-from citygen.ground.terrain_plan import Block, PlanFrame, snap
+from citygen.ground.terrain_plan import Block, snap
+from citygen.ground.terrain_surface import Surface
 
 _BETWEEN = 4
 """Samples a piece of the line between two cells of the DEM: the surface is a parabola there."""
@@ -56,14 +57,14 @@ def meet(ends: Float64, axis: int, value: float) -> Float64:
     return out
 
 
-def border(dem: Dem, frame: PlanFrame, tile: Block, segments: Float64, tolerance: float) -> tuple[Float64, Float64]:
+def border(surface: Surface, tile: Block, segments: Float64, tolerance: float) -> tuple[Float64, Float64]:
     """
     Return the outline of a tile.
 
     Parameters
     ----------
-    dem : Dem
-    frame : PlanFrame
+    surface : Surface
+        Of the DEM.
     tile : Block
     segments : (n, 4) float64
         Edges of everything that may meet the border, plan coordinates.
@@ -79,34 +80,32 @@ def border(dem: Dem, frame: PlanFrame, tile: Block, segments: Float64, tolerance
     """
     x, y = tile.x, tile.y
     sides = []
-    for axis, value, lines, ahead in ((1, y[0], x, True), (0, x[-1], y, True), (1, y[-1], x, False), (0, x[0], y, False)):
+    for axis, value, lines, ahead in ((1, y[0], x, 1), (0, x[-1], y, 1), (1, y[-1], x, -1), (0, x[0], y, -1)):
         fixed = crossings(segments, axis, value)[:, 1 - axis]
-        parts = [_line(dem, frame, (axis, value, a, b), fixed, tolerance) for a, b in zip(lines[:-1], lines[1:], strict=True)]
-        xy, z = np.concatenate([p[0][:-1] for p in parts] + [parts[-1][0][-1:]]), np.concatenate(
-            [p[1][:-1] for p in parts] + [parts[-1][1][-1:]]
-        )
-        sides.append((xy[:-1], z[:-1]) if ahead else (xy[::-1][:-1], z[::-1][:-1]))
-    return np.concatenate([s[0] for s in sides]), np.concatenate([s[1] for s in sides])
+        parts = [_line(surface, (axis, value, a, b), fixed, tolerance) for a, b in pairwise(lines.tolist())]
+        last = parts[-1][-1:]
+        side = np.concatenate([part[:-1] for part in parts] + [last])
+        sides.append(side[::ahead][:-1])
+    every = np.concatenate(sides)
+    return every[:, :2], every[:, 2]
 
 
-def _line(
-    dem: Dem, frame: PlanFrame, line: tuple[int, float, float, float], fixed: Float64, tolerance: float
-) -> tuple[Float64, Float64]:
-    """Return the vertices of one grid tile's side, ascending, with their heights."""
+def _line(surface: Surface, line: tuple[int, float, float, float], fixed: Float64, tolerance: float) -> Float64:
+    """Return the vertices of one grid tile's side, ascending: x, y, height."""
     axis, value, low, high = line
-    along = _samples(dem, frame, line)
-    z = heights(dem, frame, _places(axis, value, along))
+    along = _samples(surface, line)
+    z = surface.heights(_places(axis, value, along))
     ends = np.zeros(len(along), dtype=bool)
     ends[[0, -1]] = True
     chosen = along[simplify(along, z, ends, tolerance)]
     fixed = fixed[(fixed > low) & (fixed < high)]
     every = np.union1d(along, fixed)
     if len(fixed):
-        z = heights(dem, frame, _places(axis, value, every))
+        z = surface.heights(_places(axis, value, every))
     keep = np.isin(every, chosen) | np.isin(every, fixed)
     keep = simplify(every, z, keep, tolerance)
     keep &= ~np.isnan(z) | np.isin(every, [low, high])
-    return _places(axis, value, every[keep]), z[keep]
+    return np.column_stack([_places(axis, value, every[keep]), z[keep]])
 
 
 def _places(axis: int, value: float, along: Float64) -> Float64:
@@ -115,26 +114,24 @@ def _places(axis: int, value: float, along: Float64) -> Float64:
     return out
 
 
-def _samples(dem: Dem, frame: PlanFrame, line: tuple[int, float, float, float]) -> Float64:
+def _samples(surface: Surface, line: tuple[int, float, float, float]) -> Float64:
     """Return where a line passes from cell to cell of the DEM's lattice, and places between; ascending, its ends included."""
     axis, value, low, high = line
-    layer = finest(dem)
+    frame, layer = surface.frame, surface.layers[surface.finest]
     ends = to_pixels(layer, frame.to_crs(_places(axis, value, np.array([low, high]))), frame.crs)
     steps = int(min(2 * np.ceil(np.abs(ends[1] - ends[0]).max()) + 8, _MOST_STEPS)) if np.isfinite(ends).all() else 8
     share = np.arange(steps + 1) / steps
     even = low + share * (high - low)
     px = to_pixels(layer, frame.to_crs(_places(axis, value, even)), frame.crs)
-    breaks: list[Float64] = [np.array([low, high])]
-    for k in (0, 1):
-        breaks.append(_passes(even, px[:, k]))
-    at = np.unique(snap(np.clip(np.concatenate(breaks), low, high)))
+    breaks = np.concatenate([[low, high], _passes(even, px[:, 0]), _passes(even, px[:, 1])])
+    at = np.unique(snap(np.clip(breaks, low, high)))
     inner = at[:-1, None] + np.arange(_BETWEEN) / _BETWEEN * np.diff(at)[:, None]
     return np.unique(np.r_[snap(inner).reshape(-1), high])
 
 
 def _passes(along: Float64, px: Float64) -> Float64:
     """Return where a coordinate that runs nearly evenly passes whole numbers (at most one between two samples)."""
-    whole: Int64 = np.floor(px)
+    whole = np.floor(px)
     with np.errstate(invalid="ignore"):
         k = np.flatnonzero(whole[1:] != whole[:-1])
         target = np.maximum(whole[1:], whole[:-1])[k]

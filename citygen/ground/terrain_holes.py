@@ -81,9 +81,7 @@ def _touching(bounds: Float64, box: Float64) -> Bool:
 
 
 def _within(bounds: Float64, box: Float64) -> Bool:
-    found: Bool = (
-        (bounds[:, 0] > box[0]) & (bounds[:, 2] < box[2]) & (bounds[:, 1] > box[1]) & (bounds[:, 3] < box[3])
-    )
+    found: Bool = (bounds[:, 0] > box[0]) & (bounds[:, 2] < box[2]) & (bounds[:, 1] > box[1]) & (bounds[:, 3] < box[3])
     return found
 
 
@@ -114,4 +112,3 @@ def _without_slits(polygon: shapely.Polygon) -> shapely.Polygon:
     """Fill the courtyards that are only rounding between parts of a building."""
     kept = [r for r in polygon.interiors if 2 * shapely.Polygon(r).area > SLIT_M * r.length]
     return polygon if len(kept) == len(polygon.interiors) else shapely.Polygon(polygon.exterior, kept)
-

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from citygen.arraytypes import Bool, Float64, Objects
-from citygen.ground.dem import Dem
-from citygen.ground.layers import Layer, from_pixels, layers_of, to_pixels
+from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.ground.layers import Layer, from_pixels, to_pixels
 from citygen.ground.points import sample
-from citygen.ground.terrain_plan import DEGREE_M, Block, PlanFrame, snap
-from citygen.ground.windows import MAX_CELLS, read_window
+from citygen.ground.terrain_plan import Block, PlanFrame, snap
+from citygen.ground.terrain_surface import Surface
 
 LEAF_NODES, COARSE_NODES = 1 << 20, 1 << 14
 """Nodes of a lattice at most: of a leaf's (a 10 cm DEM under a tile of 500 m is read every 50 cm), and of a coarser tile's."""
@@ -49,30 +48,14 @@ class Lattice:
     stride: int
 
 
-def finest(dem: Dem) -> Layer:
-    """Return the layer whose cells are smallest; the first of several."""
-    import pyproj
-
-    def size(layer: Layer) -> float:
-        unit = DEGREE_M if pyproj.CRS.from_user_input(layer.crs).is_geographic else 1.0
-        return min(layer.rasters[0].resolution) * unit
-
-    return min(layers_of(dem), key=size)
-
-
-def heights(dem: Dem, frame: PlanFrame, xy: Float64) -> Float64:
-    """Return the DEM's surface at plan coordinates; (n,) float64, NaN where void."""
-    return sample(layers_of(dem), frame.to_crs(xy), frame.crs)
-
-
-def lattice(dem: Dem, frame: PlanFrame, tile: Block, tolerance: float) -> Lattice | None:
+def lattice(surface: Surface, tile: Block, tolerance: float) -> Lattice | None:
     """
     Read the lattice of a tile.
 
     Parameters
     ----------
-    dem : Dem
-    frame : PlanFrame
+    surface : Surface
+        Of the DEM, around the tile.
     tile : Block
     tolerance : float
         m. Of the surface that will be made.
@@ -82,7 +65,7 @@ def lattice(dem: Dem, frame: PlanFrame, tile: Block, tolerance: float) -> Lattic
     Lattice or None
         None where the DEM has nothing, or the projection to it no answer.
     """
-    layer = finest(dem)
+    frame, layer = surface.frame, surface.layers[surface.finest]
     corners = tile.box[[[0, 1], [2, 1], [2, 3], [0, 3]]]
     px = to_pixels(layer, frame.to_crs(corners), frame.crs)
     if not np.all(np.isfinite(px)):
@@ -94,36 +77,38 @@ def lattice(dem: Dem, frame: PlanFrame, tile: Block, tolerance: float) -> Lattic
         stride *= 2
     low = np.floor(px.min(axis=0) / stride).astype(np.int64) - _MARGIN
     high = np.ceil(px.max(axis=0) / stride).astype(np.int64) + _MARGIN + 1
-    cells = _cells(dem, layer, (low, high), stride)
+    cells = _cells(surface, (low, high), stride)
     gone = np.isnan(cells)
     if gone.all():
         return None
-    void = _void(gone, layer, (low, stride), frame) if gone.any() else np.empty(0, dtype=object)
+    bad = gone[:-1, :-1] | gone[:-1, 1:] | gone[1:, :-1] | gone[1:, 1:]
+    bad[[0, -1]] = bad[:, [0, -1]] = False  # beyond the tile, whatever its shape in the lattice
+    void = _void(bad, layer, (low, stride), frame) if bad.any() else np.empty(0, dtype=object)
     parts = 1 if stride > 1 else _parts(cells, tolerance)
     ahead = _ahead(layer, frame, tile, (low, stride / parts))
     local = shapely.transform(void, lambda xy: xy - tile.origin)
     return Lattice(_divided(cells, parts), ahead, _inverse(ahead), local, stride)
 
 
-def _cells(dem: Dem, layer: Layer, window: tuple[Float64, Float64], stride: int) -> Float64:
+def _cells(surface: Surface, window: tuple[Int64, Int64], stride: int) -> Float64:
     """Return the heights at every ``stride``-th node of a window."""
     low, high = window
-    layers = layers_of(dem)
-    size = (high - low) * stride
-    if len(layers) == 1 and size[0] * size[1] <= MAX_CELLS:
-        c0, r0 = (int(v) * stride for v in low)
-        box = (c0, r0, int(high[0] - 1) * stride + 1, int(high[1] - 1) * stride + 1)
-        return np.ascontiguousarray(read_window(layer, box)[::stride, ::stride])
+    layer, kept = surface.layers[surface.finest], surface.windows[surface.finest]
+    if len(surface.layers) == 1 and kept is not None:
+        (c0, r0, c1, r1), cells = kept
+        first, last = low * stride - [c0, r0], (high - 1) * stride - [c0, r0]
+        if (first >= 0).all() and last[0] < c1 - c0 and last[1] < r1 - r0:
+            picked = cells[first[1] : last[1] + 1 : stride, first[0] : last[0] + 1 : stride]
+            return np.ascontiguousarray(picked)
     col, row = (np.arange(int(low[k]), int(high[k])) * stride for k in (0, 1))
     nodes = np.stack(np.meshgrid(col, row), axis=-1).reshape(-1, 2).astype(np.float64)
-    return sample(layers, from_pixels(layer, nodes, layer.crs), layer.crs).reshape(len(row), len(col))
+    return sample(surface.layers, from_pixels(layer, nodes, layer.crs), layer.crs).reshape(len(row), len(col))
 
 
-def _void(gone: Bool, layer: Layer, where: tuple[Float64, int], frame: PlanFrame) -> Objects:
+def _void(bad: Bool, layer: Layer, where: tuple[Int64, int], frame: PlanFrame) -> Objects:
     """Return the cells with a void corner, joined; in plan coordinates, every node on their outlines kept."""
     low, stride = where
-    bad = gone[:-1, :-1] | gone[:-1, 1:] | gone[1:, :-1] | gone[1:, 1:]
-    rows, cols = gone.shape
+    rows, cols = bad.shape[0] + 1, bad.shape[1] + 1
     col, row = (np.arange(n) + int(low[k]) for k, n in ((0, cols), (1, rows)))
     nodes = np.stack(np.meshgrid(col, row), axis=-1).reshape(-1, 2).astype(np.float64) * stride
     xy = frame.to_plan(from_pixels(layer, nodes, frame.crs)).reshape(rows, cols, 2)
@@ -161,7 +146,7 @@ def _divided(cells: Float64, parts: int) -> Float64:
     return np.ascontiguousarray(cells)
 
 
-def _ahead(layer: Layer, frame: PlanFrame, tile: Block, where: tuple[Float64, float]) -> Float64:
+def _ahead(layer: Layer, frame: PlanFrame, tile: Block, where: tuple[Int64, float]) -> Float64:
     """Return the affine map from plan coordinates around the block's origin to columns and rows of the lattice."""
     low, step = where
     reach = (tile.box[2:] - tile.box[:2]) / 2

@@ -6,6 +6,7 @@ metres. Every coordinate lies on a grid of a quarter of a nanometre: differences
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +53,7 @@ class PlanFrame:
         return snap(xy * self.scale)
 
 
+@lru_cache(maxsize=32)
 def plan_frame(crs: str) -> PlanFrame:
     """Return the plan of a grid's CRS."""
     import pyproj

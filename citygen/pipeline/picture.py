@@ -26,7 +26,12 @@ _GROUND_STEPS = 300
 
 
 def write_preview(
-    state: State, inputs: Inputs, plan: Plan, ground: Sequence[tuple[int, int, int]] = (), *, size: tuple[int, int] = (1600, 1000)
+    state: State,
+    inputs: Inputs,
+    plan: Plan,
+    ground: Sequence[tuple[int, int, int]] = (),
+    *,
+    size: tuple[int, int] = (1600, 1000),
 ) -> None:
     """
     Draw the city that lies in an output folder to its ``preview.png``.

@@ -22,8 +22,8 @@ from citygen.geom.geodesy import LocalFrame, from_ecef, to_ecef, to_lonlat, tran
 from citygen.ground.dem import Dem
 from citygen.ground.drape import picture
 from citygen.ground.terrain import TerrainMesh, terrain
-from citygen.ground.terrain_lattice import heights
 from citygen.ground.terrain_plan import Block, PlanFrame, block, plan_frame
+from citygen.ground.terrain_surface import Surface, surface_around
 from citygen.ground.tint import ground_colours
 from citygen.log import get_logger
 from citygen.model.scene import GroundScene, TileEntry
@@ -180,14 +180,12 @@ def _make(task: TerrainTask, options: TerrainOptions) -> TerrainResult:
     began = time.perf_counter()
     frame = plan_frame(options.grid.crs)
     tile = block(options.grid, frame, (task.level, task.col, task.row))
-    if task.level == 0:
-        solid = _standing(task, options, frame, tile)
-    else:
-        solid = _missing(task, options, frame, tile)
-    mesh = terrain(options.dem, frame, tile, solid, options.tolerance_of(task.level))
+    surface = surface_around(options.dem, frame, tile)
+    solid = _standing(task, options, surface, tile) if task.level == 0 else _missing(task, options, frame, tile)
+    mesh = terrain(surface, tile, solid, options.tolerance_of(task.level))
     if mesh is None:
         return TerrainResult(task.level, task.col, task.row, None, 0, {}, 1.0, 1, "", time.perf_counter() - began)
-    scene, region = _placed(mesh, tile, frame, options)
+    scene, region = _placed(mesh, tile, surface, options)
     uri = terrain_path(options.grid.level - task.level, task.col, task.row)
     data = encode_terrain(scene)
     path = Path(task.out) / uri
@@ -204,7 +202,7 @@ def _make(task: TerrainTask, options: TerrainOptions) -> TerrainResult:
     )
 
 
-def _standing(task: TerrainTask, options: TerrainOptions, frame: PlanFrame, tile: Block) -> Objects:
+def _standing(task: TerrainTask, options: TerrainOptions, surface: Surface, tile: Block) -> Objects:
     """Return the outlines that stand on the ground and touch the tile, plan coordinates."""
     found: list[Objects] = []
     for name in task.records:
@@ -212,12 +210,12 @@ def _standing(task: TerrainTask, options: TerrainOptions, frame: PlanFrame, tile
             table = file.read(columns=["tile", "base_z", "geometry"])
         here = np.flatnonzero(table["tile"].is_valid().to_numpy())
         shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)[here])
-        shapes = shapely.transform(shapes, lambda xy: _to_plan(xy, options, frame))
+        shapes = shapely.transform(shapes, lambda xy: _to_plan(xy, options, surface.frame))
         bounds = shapely.bounds(shapes)
         box = tile.box
         near = (bounds[:, 0] <= box[2]) & (bounds[:, 2] >= box[0]) & (bounds[:, 1] <= box[3]) & (bounds[:, 3] >= box[1])
         shapes, base = shapes[near], table["base_z"].to_numpy(zero_copy_only=False)[here][near]
-        found.append(shapes[_stand(shapes, base, options, frame)])
+        found.append(shapes[_stand(shapes, base, surface)])
     return np.concatenate([np.empty(0, dtype=object), *found])
 
 
@@ -227,10 +225,10 @@ def _to_plan(xy: Float64, options: TerrainOptions, frame: PlanFrame) -> Float64:
     return frame.to_plan(np.stack(transformer(options.crs, frame.crs).transform(xy[:, 0], xy[:, 1])[:2], axis=1))
 
 
-def _stand(shapes: Objects, base: Float64, options: TerrainOptions, frame: PlanFrame) -> Bool:
+def _stand(shapes: Objects, base: Float64, surface: Surface) -> Bool:
     """Say which outlines have walls that start at or below the ground: a matter of each outline alone."""
     coords, owner = shapely.get_coordinates(shapes, return_index=True)
-    ground = heights(options.dem, frame, coords)
+    ground = surface.heights(coords)
     low = np.full(len(shapes), np.inf)
     np.minimum.at(low, owner, np.where(np.isnan(ground), np.inf, ground))
     stands: Bool = base <= low + STANDS_M
@@ -244,16 +242,17 @@ def _missing(task: TerrainTask, options: TerrainOptions, frame: PlanFrame, tile:
         return np.empty(0, dtype=object)
     boxes = np.array([block(options.grid, frame, (0, col, row)).box for col, row in task.leaves])
     there = shapely.union_all(shapely.box(*boxes.T))
-    rest = shapely.get_parts(shapely.difference(shapely.box(*tile.box), there))
-    return rest[shapely.get_type_id(rest) == 3]
+    rest: Objects = shapely.get_parts(shapely.difference(shapely.box(*tile.box), there))
+    areal: Objects = rest[shapely.get_type_id(rest) == 3]
+    return areal
 
 
 Region = tuple[float, float, float, float, float, float]
 
 
-def _placed(mesh: TerrainMesh, tile: Block, frame: PlanFrame, options: TerrainOptions) -> tuple[GroundScene, Region]:
+def _placed(mesh: TerrainMesh, tile: Block, surface: Surface, options: TerrainOptions) -> tuple[GroundScene, Region]:
     """Place a tile's ground on Earth, in the frame at its middle."""
-    middle = (tile.box[:2] + tile.box[2:]) / 2
+    frame, middle = surface.frame, (tile.box[:2] + tile.box[2:]) / 2
     lonlat = to_lonlat(frame.crs, frame.to_crs(np.concatenate([middle[None], mesh.xy])))
     local = LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
     lonlat = lonlat[1:]
@@ -268,7 +267,7 @@ def _placed(mesh: TerrainMesh, tile: Block, frame: PlanFrame, options: TerrainOp
         triangles=mesh.triangles,
         rim=mesh.rim,
         skirt_m=depth,
-        picture=None if options.drape is None else picture(options.drape, options.dem, frame, tile),
+        picture=None if options.drape is None else picture(options.drape, surface, tile),
         lon=local.lon,
         lat=local.lat,
     )
@@ -337,4 +336,3 @@ def levels_of(leaves: list[tuple[int, int]]) -> list[dict[tuple[int, int], list[
             break
         levels.append(merged)
     return levels
-
