@@ -16,11 +16,12 @@ import pyproj
 import rasterio
 import shapely
 
-ON_BORDER_M = 2e-3
+ON_BORDER_M = 1.5e-4
 MATCH_M = 1e-3
 """m. What float32 leaves of a shared vertex, after the transforms of two tiles."""
-NOISE_M = 1e-3
+NOISE_M = 1e-4
 """m. An area counts beyond what its outline, shifted by this, could sweep."""
+SLIT_M = 2e-3
 _DTYPE = {5126: "<f4", 5123: "<u2", 5125: "<u4", 5121: "u1"}
 _WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 
@@ -59,7 +60,7 @@ def read_output(out: Path) -> Output:
     table = gpd.read_parquet(out / "buildings.parquet")
     crs = table.crs
     back = pyproj.Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
-    forth = pyproj.Transformer.from_crs("EPSG:4979", crs, always_xy=True)
+    forth = pyproj.Transformer.from_crs(crs, "EPSG:4979", always_xy=True)
     ground, houses = [], []
 
     def walk(node: dict, above: np.ndarray) -> None:
@@ -105,7 +106,7 @@ def _tile(path: Path, uri: str, matrix: np.ndarray, back: pyproj.Transformer, fo
         x, y, z = array(primitive["attributes"]["POSITION"]).astype(float).T
         ecef = np.stack([x, -z, y, np.ones_like(x)], axis=1) @ matrix.T
         lon, lat, height = back.transform(*ecef[:, :3].T)
-        px, py = forth.transform(lon, lat)[:2]
+        px, py = forth.transform(lon, lat, direction="INVERSE")[:2]
         return np.stack([px, py, height], axis=1), ecef[:, :3]
 
     parts = document["meshes"][0]["primitives"]
@@ -117,6 +118,16 @@ def _tile(path: Path, uri: str, matrix: np.ndarray, back: pyproj.Transformer, fo
     uv = array(surface["attributes"]["TEXCOORD_0"]).astype(float) if "TEXCOORD_0" in surface["attributes"] else None
     triangles = array(surface["indices"]).astype(np.int64).reshape(-1, 3)
     return Tile(uri, int(uri.split("/")[1]), xyz, triangles, hem, np.stack([nx, -nz, ny], axis=1), uv, ecef)
+
+
+def solids(output: Output) -> shapely.Geometry:
+    """The outlines as one; courtyards narrower than 2 mm are rounding between walls and count as built over."""
+    joined = shapely.union_all(shapely.make_valid(output.outlines.geometry.values))
+    parts = []
+    for part in shapely.get_parts(joined):
+        holes = [ring for ring in part.interiors if 2 * shapely.Polygon(ring).area > SLIT_M * ring.length]
+        parts.append(shapely.Polygon(part.exterior, holes))
+    return shapely.MultiPolygon(parts)
 
 
 def plan_areas(tile: Tile) -> np.ndarray:
@@ -131,27 +142,54 @@ def covered(tile: Tile) -> shapely.Geometry:
     n = len(tile.xyz)
     lonely = edges[~np.isin(edges[:, 0] * n + edges[:, 1], edges[:, 1] * n + edges[:, 0])]
     faces = shapely.get_parts(shapely.polygonize(shapely.linestrings(tile.xyz[lonely][:, :, :2])))
-    # a face is ground when it lies left of an edge of its own: its representative point is in a triangle
-    inside = shapely.STRtree(faces)
-    a, b = tile.xyz[lonely[:, 0], :2], tile.xyz[lonely[:, 1], :2]
-    left = (a + b) / 2 + 1e-6 * np.stack([-(b - a)[:, 1], (b - a)[:, 0]], axis=1) / np.hypot(*(b - a).T)[:, None]
-    hit = np.unique(inside.query(shapely.points(left), predicate="intersects")[1])
-    return shapely.union_all(faces[hit])
+    # a face is ground when a point in it lies in a triangle; the others are holes
+    corners = tile.xyz[tile.triangles][:, [0, 1, 2, 0], :2]
+    tree = shapely.STRtree(shapely.polygons(corners))
+    inside = np.unique(tree.query(shapely.point_on_surface(faces), predicate="intersects")[0])
+    return shapely.union_all(faces[inside])
 
 
-def gaps(output: Output, bounds: dict[str, tuple[float, float, float, float]], void: shapely.Geometry | None = None):
+def metric_bounds(output: Output, size: float) -> dict[str, tuple[float, float, float, float]]:
+    """The boxes of the leaves of a metric grid."""
+    found = {}
+    for tile in output.leaves():
+        col, row = map(float, Path(tile.uri).stem.split("_"))
+        found[tile.uri] = col * size, row * size, (col + 1) * size, (row + 1) * size
+    return found
+
+
+def with_heights(raster: Path, crs: pyproj.CRS) -> shapely.Geometry:
+    """Where a raster has heights, in another CRS: its cells between four centres with a value."""
+    with rasterio.open(raster) as dataset:
+        cells = dataset.read(1).astype(float)
+        good = (cells != dataset.nodata) & (np.abs(cells) < 9000)
+        good = good[:-1, :-1] & good[:-1, 1:] & good[1:, :-1] & good[1:, 1:]
+        rows, cols = cells.shape
+        x, y = dataset.transform * np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+        x, y = pyproj.Transformer.from_crs(dataset.crs, crs, always_xy=True).transform(x, y)
+    nodes = np.stack([x, y], axis=-1)
+    runs = []
+    for r in range(rows - 1):
+        ends = np.flatnonzero(np.diff(np.r_[False, good[r], False])).reshape(-1, 2)
+        runs += [np.concatenate([nodes[r, a : b + 1], nodes[r + 1, a : b + 1][::-1]]) for a, b in ends]
+    return shapely.coverage_union_all([shapely.Polygon(run) for run in runs])
+
+
+def gaps(
+    output: Output, bounds: dict[str, tuple[float, float, float, float]], known: shapely.Geometry
+) -> dict[str, tuple[float, float, float]]:
     """
     Area of each leaf that is neither ground nor building, and that is both; metres squared, and the share noise may have.
 
-    ``bounds`` are the leaves' boxes in the working CRS, ``void`` what the DEM has no heights for.
+    ``bounds`` are the leaves' boxes in the working CRS, ``known`` is where the DEM has heights.
     """
-    solid = shapely.union_all(shapely.make_valid(output.outlines.geometry.values))
+    solid = solids(output)
     found = {}
     for tile in output.leaves():
         box = shapely.box(*bounds[tile.uri])
         ground = covered(tile)
         here = shapely.intersection(solid, box)
-        full = shapely.union(here, void) if void is not None else here
+        full = shapely.union(here, shapely.difference(box, known))
         gap = shapely.difference(box, shapely.union(full, ground))
         overlap = shapely.intersection(ground, full)
         found[tile.uri] = gap.area, overlap.area, NOISE_M * (full.length + box.length + ground.length)
@@ -193,25 +231,31 @@ def _unmatched(first: np.ndarray, second: np.ndarray) -> int:
     return int((~pairs.any(axis=1)).sum() + (~pairs.any(axis=0)).sum())
 
 
-def wall_vertices(output: Output, bounds: dict[str, tuple[float, float, float, float]]) -> tuple[float, float]:
+def wall_vertices(
+    output: Output, bounds: dict[str, tuple[float, float, float, float]], rasters: list[Path]
+) -> tuple[float, float]:
     """
     Largest distance in plan from a corner of the built outlines to the nearest vertex of ground, and of a wall's foot above it.
 
-    Corners inside other outlines, and outside of all leaves, are left out. Feet are the lowest vertices of the written solids.
+    Corners inside other outlines, outside of all leaves, and where the rasters are void, are left out. Feet are the lowest vertices of the written solids.
     """
-    solid = shapely.union_all(shapely.make_valid(output.outlines.geometry.values))
+    solid = solids(output)
     rings = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(solid)))
     boxes = np.array([bounds[t.uri] for t in output.leaves()])
     inside = ((rings[:, None] > boxes[:, :2] + 0.01) & (rings[:, None] < boxes[:, 2:] - 0.01)).all(axis=2).any(axis=1)
+    inside &= np.isfinite(surface(rasters, output.outlines.crs, rings))
     ground = np.concatenate([t.xyz for t in output.leaves()])
     tree = shapely.STRtree(shapely.points(ground[:, :2]))
     _, away = tree.query_nearest(shapely.points(rings[inside]), return_distance=True)
     feet = np.concatenate([t.xyz[np.unique(t.triangles)] for t in output.buildings])
-    feet = feet[shapely.dwithin(shapely.points(feet[:, :2]), shapely.boundary(solid), MATCH_M)]
-    _, first, number = np.unique(np.round(feet[:, :2], 2), axis=0, return_index=True, return_inverse=True)
-    low = np.full(len(first), np.inf)
-    np.minimum.at(low, number.reshape(-1), feet[:, 2])
-    near, at = tree.query(shapely.points(feet[first, :2]), predicate="dwithin", distance=MATCH_M)
+    corners = np.unique(shapely.get_coordinates(output.outlines.geometry.values), axis=0)
+    standing_at = shapely.STRtree(shapely.points(corners))
+    foot, corner = standing_at.query(shapely.points(feet[:, :2]), predicate="dwithin", distance=MATCH_M)
+    low = np.full(len(corners), np.inf)
+    np.minimum.at(low, corner, feet[foot, 2])
+    built = np.flatnonzero(np.isfinite(low))
+    near, at = tree.query(shapely.points(corners[built]), predicate="dwithin", distance=MATCH_M)
+    near = built[near]
     above = low[near] - ground[at, 2]
     return float(away.max(initial=0.0)), float(above.max(initial=-np.inf))
 
