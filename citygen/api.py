@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from citygen.arraytypes import Float64
-from citygen.catalogue.entries import read_entries
+from citygen.catalogue.entries import read_entries, read_terrain
 from citygen.config import make_config
 from citygen.engine.run import Progress, run
 from citygen.errors import InputError, OutputError
 from citygen.formats.glb import decode
 from citygen.model.scene import Scene, TileEntry
 from citygen.pipeline.folder import STATE, is_run, remove_outputs, remove_state, writing
-from citygen.pipeline.picture import city_scene, to_crs
+from citygen.pipeline.picture import city_scene, terrain_mesh, to_crs
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -224,6 +224,28 @@ class City:
             self.__dict__["_last"] = kept
         return kept[1]
 
+    def terrain(self) -> "trimesh.Trimesh":
+        """
+        Return the ground at its finest, with holes where buildings stand; skirts are left out.
+
+        Returns
+        -------
+        trimesh.Trimesh
+            In the working CRS (x, y) and ellipsoidal height (z), metres; tiles are joined where they meet.
+
+        Raises
+        ------
+        ValueError
+            When the city was built without terrain.
+        """
+        import trimesh
+
+        leaves = read_terrain(self.out)
+        if not leaves:
+            raise ValueError(f"{self.out}: built without terrain; build with terrain=True")
+        vertices, triangles = terrain_mesh(self.out, leaves, self.report["crs"])
+        return trimesh.Trimesh(vertices, triangles, process=False, metadata={"crs": self.report["crs"]})
+
     def plot(self, *, size: tuple[int, int] = (1600, 1000)) -> "Image":
         """
         Draw the city, without a screen.
@@ -244,9 +266,9 @@ class City:
         from citygen.preview.scene import render
 
         options = self.report["options"]
-        present = [path for path in options["dem"] if Path(path).is_file()]
+        present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
         dem = open_dem(present, crs=options["dem_crs"]) if present else None
-        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], dem)
+        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], dem, read_terrain(self.out))
         return Image.fromarray(render(scene, size=size))
 
     def save(self, out: PathLike, *, overwrite: bool = False) -> Path:

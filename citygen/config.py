@@ -6,6 +6,7 @@ Every option of ``citygen build`` is a field here; names in ``citygen.toml`` are
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,8 +50,12 @@ def _counted(value: object) -> object:
 MOST_FEATURES = 200
 """Dormers, and chimneys, that one building may be given."""
 Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
-_MANNER = frozenset({"out", "workers", "resume", "overwrite", "allow_rejected", "preview"})
+_MANNER = frozenset(
+    {"out", "workers", "resume", "overwrite", "allow_rejected", "preview"}
+    | {"cache", "overture_url", "overture_stac", "copernicus_url", "s3_url"}
+)
 _INPUTS = frozenset({"buildings", "dem", "aoi", "drape"})
+_NAME = re.compile(r"[a-z][a-z0-9-]+(:[\w.-]+)?")  # a data set by name, perhaps with its release
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -62,9 +67,15 @@ class BuildConfig(BaseModel):
     aoi: str | None = Field(None, description="Area of interest: a vector file, or 'W,S,E,N' in degrees. Default: all.")
     buildings: Words = Field((), description="Footprint sources, the first wins a name.")
     dem: Words = Field((), description="DEM rasters, the first with data wins.")
+    cache: str | None = Field(None, description="Folder of fetched data. Default: the user's cache folder.")
+    overture_url: str | None = Field(None, description="Mirror of Overture's bucket.")
+    overture_stac: str | None = Field(None, description="Overture's catalogue, or a mirror of it.")
+    copernicus_url: str | None = Field(None, description="Mirror of the bucket of Copernicus GLO-30.")
+    s3_url: str | None = Field(None, description="Endpoint of s3:// sources. Default: Amazon's.")
     out: str = Field("out", description="Output folder.")
     crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
     source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
+    swap_axes: bool = Field(False, description="Footprint files hold latitude (or north) first: x and y are exchanged.")
     dem_crs: str | None = Field(None, description="CRS of DEM files that do not say theirs.")
     layer: str | None = Field(None, description="Layer to read where a file holds several.")
     id_column: str | None = Field(None, description="Column that holds the footprints' ids.")
@@ -141,6 +152,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML: values are nested too deeply") from error
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")
@@ -152,14 +165,16 @@ def read_config(path: Path) -> dict[str, Any]:
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = [_beside(path, item) for item in listed]
     for name in ("aoi", "out", "drape"):
-        if isinstance(values.get(name), str) and values[name] not in {"hypsometric", "hillshade"}:
+        if isinstance(values.get(name), str):
             values[name] = _beside(path, values[name])
     return values
 
 
 def _beside(config: Path, value: object) -> object:
-    """Resolve a relative path against the config file's folder; leave texts that name no file (a bbox, a URL)."""
+    """Resolve a relative path against the config file's folder; leave texts that name no file (a box, a URL, 'overture')."""
     if not isinstance(value, str) or "://" in value or _is_box(value):
+        return value
+    if _NAME.fullmatch(value) and not (config.parent / value).exists():
         return value
     return str(config.parent / value) if not Path(value).is_absolute() else value
 

@@ -26,6 +26,29 @@ from marked import replaced_block, table  # noqa: E402
 _NOTE = "<!-- Written by docs/make.py; change the code, then run: make docs -->\n"
 
 
+_REMOTE = """\
+Nothing is fetched unless a URL or one of these names is given, or an area alone: `citygen build --aoi area.geojson`, with no
+`citygen.toml` and outside the bundled sample, is `--buildings overture --dem copernicus-glo30`.
+"""
+
+_CACHE = """\
+- **What is fetched.** Of Overture the row groups that meet the area (found by its catalogue, the files' footers and
+  the bounding box column), of Copernicus GLO-30 the one-degree tiles. A tile that is not public or lies in the sea is
+  level ground at 0, and the report says so. Areas across the antimeridian are asked for in two boxes.
+- **Cache.** `--cache DIR`, else `$XDG_CACHE_HOME/citygen` or `~/.cache/citygen`. Files in it are whole or absent, and
+  safe to delete. A release and area, and a tile, are asked for once; what the latest release is, once a day; a URL is
+  checked (size, ETag) each time, and what the cache holds is used when the server does not answer.
+- **Mirrors.** `--overture-url`, `--overture-stac`, `--copernicus-url` and `--s3-url`, or `CITYGEN_OVERTURE_URL` and
+  so on: any HTTP server with the buckets' layout that serves ranges and lists keys (ListObjectsV2). Proxies are those
+  of the environment.
+- **Same input, same bytes.** A run's stamp holds the digests of what was fetched, not where from: `overture:RELEASE`
+  names a release for good, `overture` is the latest.
+- **Licences.** `report.json` names under `open_data` what was used, its licence and attribution, and for Overture the
+  features by data set; they go onto what you publish. Copernicus GLO-30 is a surface model: under buildings and trees
+  it lies above the ground. Its heights refer to EGM2008 (`--geoid-offset`).
+"""
+
+
 def cli() -> str:
     """Return the help of every command, as a terminal of 100 columns shows it."""
     from click.testing import CliRunner
@@ -94,9 +117,12 @@ def inputs() -> str:
     from citygen.attributes.dialect import DIALECTS
     from citygen.attributes.keys import KEYS
     from citygen.attributes.rule import rules_in_order
-    from citygen.sources.base import SOURCES
+    from citygen.ground.remote import REMOTE_DEMS
+    from citygen.sources.base import REMOTES, SOURCES
 
     sources = [[f"`{name}`", SOURCES[name].text] for name in SOURCES.names()]
+    remotes = [[f"`{name}`", REMOTES[name].text] for name in REMOTES.names()]
+    dems = [[f"`{name}`", REMOTE_DEMS[name].text] for name in REMOTE_DEMS.names()]
     keys = [
         [f"`{key.name}`", key.text, key.kind, _bounds(key), ", ".join(f"`{word}`" for word in key.aliases)]
         for key in KEYS.values()
@@ -110,6 +136,12 @@ def inputs() -> str:
         f"# Inputs\n\n{_NOTE}",
         "## Footprints\n\nThe content of a file decides its format, not its name.\n",
         f"{table(['format', 'what it is'], sources)}\n",
+        "A folder of GeoParquet files is one source: files of a partitioned data set, or simply files that belong together. Below\n"
+        "partitions `type=...`, as a release of Overture has them, buildings and their parts are read.\n",
+        f"## Remote data\n\n{_REMOTE}",
+        f"{table(['--buildings', 'what it is'], remotes)}\n",
+        f"{table(['--dem', 'what it is'], dems)}\n",
+        _CACHE,
         "## Attributes\n\n`--map KEY=COLUMN` names a source's own column for a key. A value outside the bounds counts as not\n"
         "given, and the row says so.\n",
         f"{table(['key', 'meaning', 'kind', 'bounds', 'other spellings'], keys)}\n",

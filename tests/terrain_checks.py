@@ -165,7 +165,7 @@ def with_heights(raster: Path, crs: pyproj.CRS) -> shapely.Geometry:
         good = (cells != dataset.nodata) & (np.abs(cells) < 9000)
         good = good[:-1, :-1] & good[:-1, 1:] & good[1:, :-1] & good[1:, 1:]
         rows, cols = cells.shape
-        x, y = dataset.transform * np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+        x, y = dataset.transform @ tuple(np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5))
         x, y = pyproj.Transformer.from_crs(dataset.crs, crs, always_xy=True).transform(x, y)
     nodes = np.stack([x, y], axis=-1)
     runs = []
@@ -235,9 +235,10 @@ def wall_vertices(
     output: Output, bounds: dict[str, tuple[float, float, float, float]], rasters: list[Path]
 ) -> tuple[float, float]:
     """
-    Largest distance in plan from a corner of the built outlines to the nearest vertex of ground, and of a wall's foot above it.
+    Return the largest distance in plan from a corner of the built outlines to a vertex of the ground, and of a foot above it.
 
-    Corners inside other outlines, outside of all leaves, and where the rasters are void, are left out. Feet are the lowest vertices of the written solids.
+    Corners inside other outlines, outside of all leaves, and where the rasters are void, are left out. Feet are the lowest
+    vertices of the written solids.
     """
     solid = solids(output)
     rings = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(solid)))
@@ -284,7 +285,7 @@ def surface(rasters: list[Path], crs: pyproj.CRS, xy: np.ndarray) -> np.ndarray:
             x, y = pyproj.Transformer.from_crs(crs, dataset.crs, always_xy=True).transform(*xy.T)
             cells = dataset.read(1).astype(float)
             cells[(cells == dataset.nodata) | (np.abs(cells) > 9000)] = np.nan
-            col, row = ~dataset.transform * (np.asarray(x), np.asarray(y))
+            col, row = ~dataset.transform @ (np.asarray(x), np.asarray(y))
         col, row = col - 0.5, row - 0.5
         j, i = np.floor(col).astype(int), np.floor(row).astype(int)
         ok = (j >= 0) & (i >= 0) & (j < cells.shape[1] - 1) & (i < cells.shape[0] - 1) & np.isnan(out)

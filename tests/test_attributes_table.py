@@ -449,7 +449,7 @@ def test_rows_of_several_dialects_are_read_each_in_its_own() -> None:
 
 
 def test_unknown_dialect_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="unknown dialect 'klingon'; known: osm, plain"):
+    with pytest.raises(ConfigError, match=r"unknown dialect 'klingon'; known: .*osm.*plain"):
         read(pa.table({"dialect": ["klingon"], "height": ["5"]}))
 
 

@@ -1,5 +1,7 @@
 """Constrained triangulation, refinement and profiles against plain Shapely and plain Python."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
@@ -154,7 +156,7 @@ def test_profiles_are_within_the_tolerance_and_nested():
     ends = np.zeros(200, bool)
     ends[[0, -1]] = True
     chosen = [simplify(s, z, ends, tolerance) for tolerance in (4.0, 2.0, 1.0, 0.5)]
-    for coarse, fine in zip(chosen[:-1], chosen[1:], strict=True):
+    for coarse, fine in pairwise(chosen):
         assert not (coarse & ~fine).any()
     for keep, tolerance in zip(chosen, (4.0, 2.0, 1.0, 0.5), strict=True):
         assert np.abs(np.interp(s, s[keep], z[keep]) - z).max() <= tolerance

@@ -12,6 +12,7 @@ import click
 
 _FILE = "citygen.toml"
 _STAGES = {
+    "fetch": "fetching open data",
     "plan": "reading footprints",
     "tiles": "building",
     "terrain": "making the terrain",
@@ -26,9 +27,15 @@ _STAGES = {
     "--buildings",
     multiple=True,
     metavar="SRC",
-    help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet.",
+    help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
+    "or overture[:RELEASE].",
 )
-@click.option("--dem", multiple=True, metavar="SRC", help="DEM raster (repeatable; the first with data wins).")
+@click.option(
+    "--dem",
+    multiple=True,
+    metavar="SRC",
+    help="DEM raster, or copernicus-glo30 (repeatable; the first with data wins).",
+)
 @click.option("-o", "--out", metavar="DIR", help="Output folder. Default: out.")
 @click.option(
     "--config",
@@ -38,7 +45,15 @@ _STAGES = {
 )
 @click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
 @click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option(
+    "--swap-axes/--no-swap-axes", default=None, help="Footprint files hold latitude (or north) first. Default: no."
+)
 @click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
+@click.option("--cache", metavar="DIR", help="Folder of fetched data. Default: the user's cache folder.")
+@click.option("--overture-url", metavar="URL", help="Mirror of Overture's bucket.")
+@click.option("--overture-stac", metavar="URL", help="Overture's catalogue, or a mirror of it.")
+@click.option("--copernicus-url", metavar="URL", help="Mirror of the bucket of Copernicus GLO-30.")
+@click.option("--s3-url", metavar="URL", help="Endpoint of s3:// sources. Default: Amazon's.")
 @click.option("--layer", metavar="NAME", help="Layer of a file that holds several.")
 @click.option("--id-column", metavar="NAME", help="Column of the footprints' ids.")
 @click.option(
@@ -89,7 +104,8 @@ def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, *
     """
     Build a city from footprints and a DEM.
 
-    With no --buildings and --dem they come from citygen.toml here, else from the bundled sample when the AOI lies in it.
+    With no --buildings and --dem they come from citygen.toml here, else from the bundled sample when the AOI lies in it, else
+    from open data (overture and copernicus-glo30), which are fetched.
 
     Exit codes: 0 done, 1 the run failed, 2 wrong usage or unreadable input, 3 done with rejected footprints, 130 interrupted.
     """
@@ -101,7 +117,7 @@ def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, *
     values = {name: (list(v) or None if isinstance(v, tuple) else v) for name, v in given.items()}
     file = Path(config_file) if config_file else Path(_FILE) if Path(_FILE).is_file() else None
     config = make_config(values, file=file, environment=os.environ)
-    config = _with_sample(config)
+    config = _with_defaults(config)
     with _Progress() as progress:
         outcome = run(config, progress=_silent if quiet else progress)
     if as_json:
@@ -111,18 +127,20 @@ def command(config_file: str | None, as_json: bool, quiet: bool, verbose: int, *
     return 3 if outcome.report["outcomes"]["rejected"] and not config.allow_rejected else 0
 
 
-def _with_sample(config: Any) -> Any:
-    """Take the bundled sample when nothing names footprints or a DEM and the area lies in it."""
+def _with_defaults(config: Any) -> Any:
+    """Take the bundled sample or open data when there is an area, and nothing names footprints or the ground."""
     if config.buildings or config.dem or config.aoi is None:
         return config
+    from citygen.pipeline.extents import in_crs
     from citygen.sample.write import bundled_sample
     from citygen.sources.aoi import read_aoi
 
     sample = bundled_sample()
-    inside = read_aoi(str(sample.aoi)).geometry.intersects(read_aoi(config.aoi).geometry)
-    if not inside:
-        return config
-    return config.model_copy(update={"buildings": (str(sample.buildings),), "dem": (str(sample.dem),)})
+    area, town = read_aoi(config.aoi), read_aoi(str(sample.aoi))
+    if in_crs(town.geometry, town.crs, "OGC:CRS84").buffer(1e-6).covers(in_crs(area.geometry, area.crs, "OGC:CRS84")):
+        return config.model_copy(update={"buildings": (str(sample.buildings),), "dem": (str(sample.dem),)})
+    ground = () if config.ground_z is not None else ("copernicus-glo30",)
+    return config.model_copy(update={"buildings": ("overture",), "dem": ground})
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -198,6 +216,7 @@ def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
         f"{report['tiles']} tiles, {report['triangles']} triangles, {size:.1f} MB in {report['seconds'].get('total', 0):.1f} s"
     )
     lines.append(f"vertical: {report['vertical']['assumed']}")
+    lines += [f"data: {each['name']}, {each['attribution']}" for each in report["open_data"] if "attribution" in each]
     names = ["tileset.json", "buildings.parquet", "report.json", *(["preview.png"] if preview else [])]
     lines.append(f"wrote {out}/: {', '.join(names)}")
     return "\n".join(lines)

@@ -84,7 +84,7 @@ def run(
         As its class says. Nothing is left of a run that failed before its first tile; a later one can be gone on with.
     """
     began = time.perf_counter()
-    inputs = open_inputs(config, frames=frames, aoi_geometry=aoi_geometry)
+    inputs = open_inputs(config, frames=frames, aoi_geometry=aoi_geometry, progress=progress)
     out = Path(config.out)
     stamp = stamp_of({"options": config.result_options(), **inputs.identity})
     state, replace = prepare_out(out, stamp, resume=config.resume, overwrite=config.overwrite)

@@ -25,6 +25,7 @@ class Buffer:
         self.views: list[dict[str, int]] = []
 
     def add(self, data: AnyArray | bytes, *, target: int | None = None) -> int:
+        """Append data, padded to 8 bytes; return the number of its buffer view."""
         raw = data if isinstance(data, bytes) else np.ascontiguousarray(data).tobytes()
         view = {"buffer": 0, "byteOffset": self.size, "byteLength": len(raw)}
         if target is not None:

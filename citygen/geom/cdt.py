@@ -275,7 +275,7 @@ def insert(mesh, dead, x, y, first, stack):
     int
         Its number; that of the vertex that is there already; -1 where it cannot be put in.
     """
-    xy, org, _, twin, _, at, count = mesh
+    xy, org, _, twin, _, _, count = mesh
     e, how = locate(mesh, x, y, first)
     if e < 0:
         return -1

@@ -59,6 +59,7 @@ def describe(
         "wall_area_m2": total(areas[WALL]),
         "footprint_area_m2": footprints.area_m2,
         "volume_m3": total(volumes(meshes)),
+        "area_change": footprints.area_change,
     }
     words = {
         "height_from": attributes.height_from,

@@ -24,6 +24,7 @@ from citygen.outcome import OUTCOMES, known_reasons
 from citygen.pipeline.folder import writing
 from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.plan import Plan
+from citygen.pipeline.remote import reported
 from citygen.pipeline.state import State
 from citygen.roofs.base import FAMILIES, ROOFS
 from citygen.tiling.base import Grid
@@ -183,7 +184,7 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
         "vertical": {
-            "datum": "that of the DEM" if inputs.dem is not None else "level ground",
+            "datum": _datum(config, inputs),
             "geoid_offset_m": config.geoid_offset,
             "assumed": "heights plus the geoid offset are taken as ellipsoidal (WGS 84)",
         },
@@ -192,6 +193,9 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
             {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
             for s in inputs.sources
         ],
+        "dem": [] if inputs.dem is None else [raster.path for raster in inputs.dem.rasters],
+        "dem_notes": [] if inputs.dem is None else list(inputs.dem.notes),
+        "open_data": reported(inputs.open_data),
         "inputs": inputs.digests,
         "options": config.reported(),
         "validation": {
@@ -200,6 +204,14 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         },
         "versions": _versions(),
     }
+
+
+def _datum(config: BuildConfig, inputs: Inputs) -> str:
+    """Say what heights are above: what a fetched DEM is known to refer to, if that is the only one."""
+    if inputs.dem is None:
+        return "level ground"
+    known = [each.datum for each in inputs.open_data if each.datum]
+    return known[0] if len(set(known)) == 1 and len(config.dem) == 1 else "that of the DEM"
 
 
 def _sentences() -> dict[str, str]:

@@ -1,33 +1,35 @@
 """Options to opened inputs: area of interest, sources, DEM, working CRS, grid; every complaint about them is made here."""
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import shapely
 
 from citygen.attributes.dialect import DIALECTS, columns_needed, recognise_dialect
 from citygen.attributes.keys import check_column_map
 from citygen.config import BuildConfig
-from citygen.errors import ConfigError, InputError
+from citygen.errors import ConfigError, CoverageError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
-from citygen.ground.dem import Dem, open_dem
+from citygen.ground.dem import Dem
 from citygen.ground.drape import check_drape
 from citygen.log import get_logger
-from citygen.pipeline.extents import check_overlap, extent, in_crs
+from citygen.pipeline.extents import PARTS_REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.identity import file_digest, identity_of, input_files
+from citygen.pipeline.plausible import require_metres, swapped_hint
+from citygen.pipeline.remote import access_of, described, open_ground
+from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi
-from citygen.sources.base import Source, SourceOptions, open_source
+from citygen.sources.base import Bounds, Source, SourceOptions, open_source
+from citygen.sources.swapped import SwappedSource
 from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
-    {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"}
+    {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem", "@closed"}
     | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of", "@xmin", "@ymin", "@xmax", "@ymax"}
 )
 """Columns that a plan adds to the raw ones."""
@@ -79,6 +81,8 @@ class Inputs:
         Path to SHA-256 of every input file.
     identity : dict
         What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
+    open_data : tuple of OpenData
+        What must be said of fetched data.
     drape : str or None
         What lies over the terrain, checked.
     """
@@ -91,12 +95,19 @@ class Inputs:
     formats: tuple[str, ...]
     digests: dict[str, str]
     identity: dict[str, Any]
+    open_data: tuple[OpenData, ...] = ()
     drape: str | None = None
 
 
-def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geometry: Any = None) -> Inputs:
+def open_inputs(
+    config: BuildConfig,
+    *,
+    frames: tuple[Source, ...] = (),
+    aoi_geometry: Any = None,
+    progress: Progress = silent,
+) -> Inputs:
     """
-    Open and check everything that a build reads.
+    Open and check everything that a build reads; remote data are fetched into the cache.
 
     Parameters
     ----------
@@ -106,6 +117,8 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
         Sources in memory, before those named in the options.
     aoi_geometry : shapely geometry, optional
         An area in lon/lat that stands above ``config.aoi``.
+    progress : callable
+        ``progress("fetch", done, total)`` while remote data are fetched.
 
     Returns
     -------
@@ -119,33 +132,42 @@ def open_inputs(config: BuildConfig, *, frames: tuple[Source, ...] = (), aoi_geo
         For files that cannot be used; ``MissingCRSError`` and ``CoverageError`` among them.
     """
     if not config.buildings and not frames:
-        raise ConfigError("no footprints: give --buildings FILE (or run where a citygen.toml names them)")
+        raise ConfigError(
+            "no footprints: give --buildings FILE (or run where a citygen.toml names them), or --aoi AREA alone for open data"
+        )
     if not config.dem and config.ground_z is None:
-        raise ConfigError("no ground: give --dem FILE, or --ground-z METRES for level ground")
+        raise ConfigError(
+            "no ground: give --dem FILE, --dem copernicus-glo30 (fetched), or --ground-z METRES for level ground"
+        )
     formats = _formats(config.format)
     if config.preview and "glb" not in formats:
         raise ConfigError("--preview draws GLB tiles: add glb to --format")
     check_column_map(config.map)
     if config.dialect is not None:
         DIALECTS[config.dialect]
-    sources = _sources(config, frames)
     wanted = config.aoi if aoi_geometry is None else aoi_geometry
     area = None if wanted is None else read_aoi(wanted)
+    box = None if area is None else lonlat_box(area.geometry, area.crs)
+    access = access_of(config, progress)
+    sources = _sources(config, frames, box, access)
     crs = _working_crs(config, area, sources)
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
-    dem = open_dem(list(config.dem), crs=config.dem_crs) if config.dem else None
+    if box is None and config.dem:
+        box = extent([s.source for s in sources], "OGC:CRS84")
+    dem, rasters, origins = open_ground(config, box, access)
     if dem is not None:
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
-            require_cover(dem, bounds, crs)
+            _require_cover(dem, bounds, crs)
     grid = _grid(config.grid, crs)
     drape = _drape(config, dem)
-    digests = {path: _digest(Path(path)) for path in _files(config, sources)}
-    identity = _identity(config, sources, dem, digests)
+    digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
+    identity = identity_of(config, sources, (dem, rasters), digests)
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
-    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, drape)
+    open_data = described([s.source for s in sources], origins)
+    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, open_data, drape)
 
 
 def _drape(config: BuildConfig, dem: Dem | None) -> str | None:
@@ -157,6 +179,18 @@ def _drape(config: BuildConfig, dem: Dem | None) -> str | None:
     if not config.terrain:
         raise ConfigError("--drape lies over the terrain: give --terrain too")
     return check_drape(config.drape)
+
+
+def _require_cover(dem: Dem, bounds: Bounds, crs: str) -> None:
+    """Refuse a DEM that does not meet the footprints; name exchanged axes where they are the reason."""
+    try:
+        require_cover(dem, bounds, crs)
+    except CoverageError as error:
+        area = lonlat_box(shapely.box(*bounds), crs)
+        cure = swapped_hint(area, [lonlat_box(shapely.box(*raster.bounds), raster.crs) for raster in dem.rasters])
+        if not cure:
+            raise
+        raise CoverageError(f"{error}; {cure}") from error
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -175,21 +209,26 @@ def _grid(spec: str, crs: str) -> Grid:
     raise ConfigError(f"--grid {spec!r}: give metric:SIZE (metric:500) or SET:ZOOM (WebMercatorQuad:16)")
 
 
-def _sources(config: BuildConfig, frames: tuple[Source, ...]) -> tuple[PlannedSource, ...]:
+def _sources(
+    config: BuildConfig, frames: tuple[Source, ...], box: Bounds | None, access: Access
+) -> tuple[PlannedSource, ...]:
     """Open the sources twice: to see their columns, then to read only those that are needed."""
     planned: list[PlannedSource] = []
     present: set[str] = set()
-    options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column)
+    options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
+    wide = None if box is None else widened(box, PARTS_REACH_M)
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:
-        source = open_source(spec, options) if isinstance(spec, str) else spec
+        source = open_source(spec, options, area=wide) if isinstance(spec, str) else spec
         columns = source.info.columns
         present.update(columns)
         dialect = config.dialect or recognise_dialect(columns)
         needed = tuple(columns_needed(columns, dialect, config.map))
         if isinstance(spec, str):
-            source = open_source(spec, SourceOptions(config.layer, config.source_crs, config.id_column, needed))
+            source = open_source(spec, dataclasses.replace(options, columns=needed), area=wide)
+            source = SwappedSource(source) if config.swap_axes else source
+        require_metres(source)
         name = source.info.name
         used[name] = used.get(name, 0) + 1
         label = name if used[name] == 1 else f"{name}#{used[name]}"
@@ -218,20 +257,18 @@ def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, .
         if not _is_metric(config.crs):
             raise ConfigError(f"--crs {config.crs} ({crs.name}): give a projected CRS in metres")
         return str(crs.to_2d().to_wkt())
-    degrees = "OGC:CRS84"
-    lonlat = (
-        extent([s.source for s in sources], degrees)
-        if area is None
-        else in_crs(area.geometry, area.crs, degrees).bounds
-    )
-    if lonlat is None:
+    if area is None:
+        middle = centre([s.source for s in sources])
+    else:
+        west, south, east, north = lonlat_box(area.geometry, area.crs)
+        middle = (west + (east - west) % 360 / 2 if east < west else (west + east) / 2, (south + north) / 2)
+    if middle is None:
         return _crs_of_nowhere(sources)
-    if not np.all(np.isfinite(lonlat)):
+    if not np.all(np.isfinite(middle)):
         raise InputError(
             "the extent of the footprints cannot be told in degrees: check their CRS, or give --aoi and --crs"
         )
-    lon = ((lonlat[0] + lonlat[2]) / 2 + 180) % 360 - 180
-    lat = (lonlat[1] + lonlat[3]) / 2
+    lon, lat = (middle[0] + 180) % 360 - 180, middle[1]
     if lat >= 84 or lat <= -80:
         return str(pyproj.CRS.from_epsg(5041 if lat > 0 else 5042).to_wkt())
     zone = min(60, int((lon + 180) // 6) + 1)
@@ -251,54 +288,3 @@ def _is_metric(text: str) -> bool:
 
     crs = pyproj.CRS.from_user_input(text)
     return crs.is_projected and all(axis.unit_name == "metre" for axis in crs.axis_info[:2])
-
-
-def _files(config: BuildConfig, sources: tuple[PlannedSource, ...]) -> list[str]:
-    """List the files that the result depends on."""
-    names = {str(path) for path in config.dem} | {config.grid.rpartition(":")[0], config.drape or ""}
-    for each in sources:
-        names.update(_companions(each.source.info.path))
-    return sorted(name for name in names if name and Path(name).is_file())
-
-
-def _companions(name: str) -> list[str]:
-    """Return a source's file, and what belongs to a shapefile."""
-    path = Path(name)
-    if path.suffix.lower() != ".shp":
-        return [name]
-    return [name, *(str(path.with_suffix(suffix)) for suffix in (".shx", ".dbf", ".prj", ".cpg"))]
-
-
-def _identity(
-    config: BuildConfig, sources: tuple[PlannedSource, ...], dem: Dem | None, digests: dict[str, str]
-) -> dict[str, Any]:
-    """Say what of the inputs the result depends on: their order, names of sources, contents; sidecars of a DEM by effect."""
-    listed = []
-    for each in sources:
-        info = each.source.info
-        content = [digests.get(name, "") for name in _companions(info.path)] if info.path else [_memory_digest(each)]
-        listed.append([each.label, each.dialect, info.crs, content])
-    rasters = [] if dem is None else [repr(dataclasses.replace(raster, path="")) for raster in dem.rasters]
-    return {
-        "sources": listed,
-        "dem": [[digests.get(str(path), "") for path in config.dem], rasters],
-        "grid": digests.get(config.grid.rpartition(":")[0], ""),
-        "drape": digests.get(config.drape or "", config.drape),
-    }
-
-
-def _memory_digest(planned: PlannedSource) -> str:
-    """Return the SHA-256 of a table in memory."""
-    digest = hashlib.sha256(json.dumps(planned.columns).encode())
-    for batch in planned.source.batches(None):
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_table(batch.combine_chunks())
-        digest.update(memoryview(sink.getvalue()))
-    return digest.hexdigest()
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

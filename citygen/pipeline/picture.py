@@ -95,7 +95,7 @@ def city_scene(
         shown += len(part[1])
     points = np.concatenate(vertices)
     origin = np.round(points.mean(axis=0)) * [1, 1, 0] if len(points) else np.zeros(3)
-    ground = _terrain(out, terrain, crs, points) if terrain else _ground(points, dem, crs)
+    ground = terrain_mesh(out, terrain, crs, points) if terrain else _ground(points, dem, crs)
     ground = (ground[0] - origin, ground[1])
     return PictureScene(points - origin, np.concatenate(triangles), np.concatenate(colours), *ground)
 
@@ -140,15 +140,39 @@ def _from_the_middle(entries: list[TileEntry]) -> list[TileEntry]:
     return sorted(entries, key=lambda e: ((e.col - col) ** 2 + (e.row - row) ** 2, e.row, e.col))
 
 
-def _terrain(out: Path, terrain: Sequence[TileEntry], crs: str, points: Float64) -> tuple[Float64, Int64]:
-    """Return the ground of terrain tiles around the buildings that are shown."""
-    low, high = (points[:, :2].min(axis=0), points[:, :2].max(axis=0)) if len(points) else (-np.inf, np.inf)
+def terrain_mesh(
+    out: Path, terrain: Sequence[TileEntry], crs: str, around: Float64 | None = None
+) -> tuple[Float64, Int64]:
+    """
+    Read terrain tiles back into the working CRS, joined where they meet.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Output folder.
+    terrain : sequence of TileEntry
+        Tiles of one level.
+    crs : str
+        Working CRS.
+    around : (n, 3) float64, optional
+        Tiles further than half their width from the extent of these places are left out.
+
+    Returns
+    -------
+    vertices : (v, 3) float64
+        x, y in the working CRS, ellipsoidal height.
+    triangles : (t, 3) int64
+    """
+    low, high = np.full(2, -np.inf), np.full(2, np.inf)
+    if around is not None and len(around):
+        low, high = around[:, :2].min(axis=0), around[:, :2].max(axis=0)
     vertices, triangles, count = [np.empty((0, 3))], [np.empty((0, 3), np.int64)], 0
     for entry in terrain:
         surface = decode_terrain((out / entry.uri).read_bytes())
         places = to_crs(surface.positions, entry, crs)
-        pad = 0.5 * float(np.max(places[:, :2].max(axis=0) - places[:, :2].min(axis=0)))
-        if np.all(places[:, :2].max(axis=0) >= low - pad) and np.all(places[:, :2].min(axis=0) <= high + pad):
+        first, last = places[:, :2].min(axis=0), places[:, :2].max(axis=0)
+        pad = 0.5 * float(np.max(last - first))
+        if np.all(last >= low - pad) and np.all(first <= high + pad):
             vertices.append(places)
             triangles.append(surface.triangles + count)
             count += len(places)

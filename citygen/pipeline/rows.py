@@ -11,6 +11,7 @@ from citygen.arraytypes import Int64, Objects
 from citygen.outcome import Finding, reason
 from citygen.pipeline.dealing import RENAMED
 
+CLOSED = reason("ring_closed", "degraded", "A ring of the outline was not closed; it was closed.")
 DUPLICATE = reason("duplicate_id", "degraded", "An earlier footprint has the same id; this one got a new one.")
 
 
@@ -106,11 +107,15 @@ def identity(rows: pa.Table) -> tuple[Objects, list[Finding]]:
     ids : (n,) object of str
         Unique in the run.
     findings : list of Finding
-        ``duplicate_id``, with the source's id.
+        ``duplicate_id``, with the source's id; ``ring_closed``.
     """
     ids: Objects = np.array(rows["@id"].to_pylist(), dtype=object)
     index = np.flatnonzero(rows["@was"].is_valid().to_numpy())
-    return ids, [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
+    findings = [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
+    if "@closed" in rows.column_names:
+        closed = pc.fill_null(rows["@closed"], fill_value=False).to_numpy()
+        findings.append(Finding(np.flatnonzero(closed), CLOSED))
+    return ids, findings
 
 
 def owners_of(uid: Int64, part_of: Int64, ids: Objects) -> Objects:

@@ -191,6 +191,7 @@ def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
         np.where(chosen[:, None], second.origins, first.origins),
         np.where(chosen, second.area_m2, first.area_m2),
         np.where(chosen, second.geometry, first.geometry),
+        np.where(chosen, second.area_change, first.area_change),
     )
 
 

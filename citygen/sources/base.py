@@ -2,13 +2,15 @@
 A path to a source: the contract of every vector format, and the choice of the format by what the file holds.
 
 A format is one file of this room: it registers a ``SourceFormat`` in ``SOURCES`` at import and turns a path into a
-``Source``. What a file is called does not matter; its first bytes do. Nothing here opens a network connection, a
-virtual file system or an archive (DESIGN, promise 9), and nothing is ever written beside the input.
+``Source``. What a file is called does not matter; its first bytes do. A source that is not a file (a URL, a bucket, a
+database, a data set by name) registers a ``Remote`` in ``REMOTES`` under what its specs start with: the only way to a
+network connection, and only when the user wrote such a spec. Nothing else here opens one, nor a virtual file system or an
+archive (DESIGN, promise 9), and nothing is ever written beside the input.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -16,6 +18,7 @@ import pyarrow as pa
 
 from citygen.errors import InputError
 from citygen.registry import Registry
+from citygen.remote.access import Access, OpenData
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north (x and y, minimum before maximum) in the source's CRS."""
@@ -42,12 +45,15 @@ class SourceOptions:
         The column that holds the feature ids.
     columns : tuple of str or None
         Raw columns to hand on (names that a source lacks are passed over); None hands on all.
+    access : Access
+        How remote sources are reached.
     """
 
     layer: str | None = None
     crs: str | None = None
     id_column: str | None = None
     columns: tuple[str, ...] | None = None
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ class SourceInfo:
         Extent as the file says, in ``crs``; None where it would have to be computed.
     format : str
         Registered name of the format.
+    origin : OpenData or None
+        What must be said of data that were fetched.
+    files : tuple of str
+        The files that it consists of, where that is not the one at ``path``.
     """
 
     name: str
@@ -80,6 +90,8 @@ class SourceInfo:
     feature_count: int | None
     bounds: Bounds | None
     format: str
+    origin: OpenData | None = None
+    files: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -145,6 +157,30 @@ class SourceFormat:
 SOURCES: Registry[SourceFormat] = Registry("source", room="citygen.sources", group="citygen.sources")
 """Every format, by name."""
 
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """
+    A kind of source that is not a file of this machine.
+
+    Attributes
+    ----------
+    text : str
+        What a person may write, for messages and the documentation.
+    open : callable
+        The whole spec as given, options, and the area of interest as west, south, east, north in degrees (None: there is
+        none; west greater than east: it crosses the antimeridian, see ``boxes_of``) -> source. It is called twice for a
+        build, the second time with ``columns``, and the rows may reach beyond the area.
+    """
+
+    text: str
+    open: Callable[[str, SourceOptions, Bounds | None], Source]
+
+
+REMOTES: Registry[Remote] = Registry("remote source", room="citygen.sources", group="citygen.remotes")
+"""Every kind of remote source, by what stands before the first colon of its specs (``postgresql``, ``https``)."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)(?::|$)", re.IGNORECASE)
 _REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|/vsi[a-z0-9_]+/)", re.IGNORECASE)
 _NOT_READ = (
     (b"PK\x03\x04", "a ZIP archive: unpack it and give the file in it"),
@@ -156,16 +192,18 @@ _NOT_READ = (
 )
 
 
-def open_source(spec: str | Path, options: SourceOptions | None = None) -> Source:
+def open_source(spec: str | Path, options: SourceOptions | None = None, *, area: Bounds | None = None) -> Source:
     """
-    Open a vector file; its content decides the format.
+    Open a vector file, whose content decides the format, or a remote source, which its spec names.
 
     Parameters
     ----------
     spec : str or pathlib.Path
-        A file on this machine.
+        A file on this machine, or what a ``Remote`` is registered for. A path object is always a file.
     options : SourceOptions or None
         Layer, CRS, id column.
+    area : Bounds or None
+        Area of interest in degrees, for remote sources; see ``Remote``. Files do not need it.
 
     Returns
     -------
@@ -175,17 +213,56 @@ def open_source(spec: str | Path, options: SourceOptions | None = None) -> Sourc
     Raises
     ------
     InputError
-        When there is no such file, when it is of no known format, or broken in a way that shows at once.
+        When there is no such file, when it is of no known format, or broken in a way that shows at once; when a remote
+        source cannot be reached.
     MissingCRSError
         When neither the file nor the options say where the coordinates lie.
 
     Examples
     --------
-    >>> open_source("https://example.org/a.gpkg")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    >>> open_source("gopher://example.org/a.gpkg")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    InputError: https://example.org/a.gpkg: only files on this machine are read, ...
+    InputError: gopher://example.org/a.gpkg: neither a file on this machine nor ...
     """
+    options = options or SourceOptions()
+    remote = remote_of(spec)
+    return open_file(spec, options) if remote is None else remote.open(str(spec), options, area)
+
+
+def remote_of(spec: str | Path) -> Remote | None:
+    """
+    Return the kind of remote source that a spec names; None for a file.
+
+    Examples
+    --------
+    >>> remote_of("city.gpkg") is None, remote_of("C:/city.gpkg") is None
+    (True, True)
+    """
+    found = _SCHEME.match(spec) if isinstance(spec, str) else None
+    name = None if found is None else REMOTES.resolve(found.group(1).lower())
+    return None if name is None else REMOTES[name]
+
+
+def boxes_of(area: Bounds) -> tuple[Bounds, ...]:
+    """
+    Split a box in degrees that crosses the antimeridian (west greater than east) into two.
+
+    Examples
+    --------
+    >>> boxes_of((179.0, -17.0, -179.0, -16.0))
+    ((179.0, -17.0, 180.0, -16.0), (-180.0, -17.0, -179.0, -16.0))
+    """
+    west, south, east, north = area
+    return (area,) if west <= east else ((west, south, 180.0, north), (-180.0, south, east, north))
+
+
+def open_file(spec: str | Path, options: SourceOptions | None = None) -> Source:
+    """Open a vector file of this machine, or a folder of Parquet files, never anything else; see ``open_source``."""
     path = local_file(spec)
+    if path.is_dir():
+        from citygen.sources.folder import open_folder
+
+        return open_folder(path, options or SourceOptions())
     head = read_head(path)
     for name in SOURCES.names():
         thing = SOURCES[name]
@@ -201,22 +278,27 @@ def open_source(spec: str | Path, options: SourceOptions | None = None) -> Sourc
 
 def local_file(spec: str | Path) -> Path:
     """
-    Return the path of an existing, regular, non-empty file on this machine.
+    Return the path of an existing, regular, non-empty file on this machine, or of a folder that holds Parquet files.
 
     Raises
     ------
     InputError
-        For URLs, GDAL's virtual file systems and connection strings, folders, and files that are missing or empty.
+        For URLs, GDAL's virtual file systems and connection strings, other folders, and files that are missing or empty.
     """
     text = str(spec)
+    if remote_of(text) is not None:
+        raise InputError(f"{text}: only a file on this machine is read here; download it and give the file")
     if _REMOTE.match(text) or "\x00" in text:
+        known = "; ".join(remote.text for remote in REMOTES) or "none"
         raise InputError(
-            f"{text}: only files on this machine are read, no URL and no /vsi path; download the file first"
+            f"{text}: neither a file on this machine nor a remote source that is known ({known}); download the file first"
         )
     path = Path(text).expanduser()
     try:
         if path.is_dir():
-            raise InputError(f"{path}: this is a folder; give a file in it{_listing(path)}")
+            if next(path.rglob("*.parquet"), None) is None:
+                raise InputError(f"{path}: this is a folder; give a file in it{_listing(path)}")
+            return path
         if not path.exists():
             raise InputError(f"{path}: no such file")
         if not path.is_file():

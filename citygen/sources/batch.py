@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import InputError
+from citygen.geom.parse import parse_wkb
 from citygen.geom.wkb import bounds, read_plain
 from citygen.log import get_logger
 from citygen.model.binary import binary_buffers
@@ -23,6 +24,11 @@ log = get_logger(__name__)
 
 RESERVED = ("id", "geometry", "problem", "row")
 """Columns of every batch; a raw column of that name gets a trailing ``_``."""
+
+BATCH_SCHEMA = pa.schema(
+    [("id", pa.string()), ("geometry", pa.binary()), ("problem", pa.string()), ("row", pa.int64())]
+)
+"""Their types."""
 
 ID_WORDS = ("id", "@id", "osm_id", "gml_id", "fid", "ogc_fid", "objectid", "gid")
 """Columns that are taken as ids when the user names none, best first, in any letter case."""
@@ -207,7 +213,7 @@ def wkb_bounds(geometry: pa.Array) -> Float64:
     if len(rest):
         # "fix" closes an unclosed ring, which still says where it lies; what it cannot mend becomes None
         raw = geometry.take(pa.array(rest)).to_numpy(zero_copy_only=False)
-        boxes[rest] = np.asarray(shapely.bounds(shapely.from_wkb(raw, on_invalid="fix"))).reshape(-1, 4)
+        boxes[rest] = np.asarray(shapely.bounds(parse_wkb(raw, close=True))).reshape(-1, 4)
     return boxes
 
 

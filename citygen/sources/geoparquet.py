@@ -6,7 +6,7 @@ needed.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from citygen.arraytypes import Bool
 from citygen.errors import InputError
 from citygen.log import get_logger
-from citygen.sources.base import BATCH_ROWS, SOURCES, Bounds, Source, SourceFormat, SourceInfo, SourceOptions
+from citygen.sources.base import BATCH_ROWS, SOURCES, Bounds, SourceFormat, SourceInfo, SourceOptions
 from citygen.sources.batch import ID_SAMPLE, Rows, Shape, id_candidates, make_batch, shape_of, text_array
 from citygen.sources.crs import OGC_CRS84, file_crs, missing_crs
 from citygen.sources.geojson_geometry import geometry_wkb
@@ -65,7 +65,11 @@ class GeoParquet:
         with _opened(self.path) as file:
             row = 0
             for group in range(file.num_row_groups):
-                if bbox is not None and self.covering and _misses(file.metadata.row_group(group), self.covering, bbox):
+                if (
+                    bbox is not None
+                    and self.covering
+                    and group_misses(file.metadata.row_group(group), self.covering, bbox)
+                ):
                     row += file.metadata.row_group(group).num_rows
                     continue
                 for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns, use_threads=True):
@@ -78,7 +82,7 @@ class GeoParquet:
         """Turn a record batch into a batch of the contract."""
         row = np.arange(first, first + batch.num_rows, dtype=np.int64)
         if bbox is not None and self.covering:
-            keep = _meets(batch, self.covering, bbox)
+            keep = rows_meet(batch, self.covering, bbox)
             if not keep.all():
                 batch, row = batch.filter(pa.array(keep)), row[keep]
         geometry, problem = _wkb(batch.column(self.geometry), self.encoding)
@@ -88,7 +92,7 @@ class GeoParquet:
         return make_batch(rows, self.shape, bbox)
 
 
-def open_geoparquet(path: Path, options: SourceOptions) -> Source:
+def open_geoparquet(path: Path, options: SourceOptions) -> GeoParquet:
     """
     Open a GeoParquet file.
 
@@ -100,7 +104,7 @@ def open_geoparquet(path: Path, options: SourceOptions) -> Source:
         When its CRS is null and the user gives none.
     """
     with _opened(path) as file:
-        geo = _geo(file, path)
+        geo = geo_metadata(file.metadata.metadata, file.schema_arrow.names, path)
         geometry = geo["primary_column"]
         column = geo["columns"][geometry]
         encoding = str(column.get("encoding", ""))
@@ -108,7 +112,7 @@ def open_geoparquet(path: Path, options: SourceOptions) -> Source:
             raise InputError(
                 f"{path}: unknown geometry encoding {encoding[:40]!r} in the GeoParquet metadata; write it as WKB"
             )
-        covering = _covering(column, file.schema_arrow)
+        covering = covering_paths(column, file.schema_arrow)
         skipped = {geometry, *(covered[0] for covered in covering)}
         names = [name for name in file.schema_arrow.names if name not in skipped]
         doubled = sorted({name for name in file.schema_arrow.names if file.schema_arrow.names.count(name) > 1})
@@ -147,9 +151,9 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
-def _geo(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
-    """Return the checked ``geo`` metadata."""
-    raw = (file.metadata.metadata or {}).get(b"geo")
+def geo_metadata(metadata: Mapping[bytes, bytes] | None, names: Sequence[str], path: Path | str) -> dict[str, Any]:
+    """Return the checked ``geo`` metadata of a file with these columns."""
+    raw = (metadata or {}).get(b"geo")
     if raw is None:
         raise InputError(
             f"{path}: Parquet, but not GeoParquet: it has no 'geo' metadata; write it with geopandas.to_parquet or GDAL"
@@ -165,7 +169,7 @@ def _geo(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
             f"{path}: the 'geo' metadata of the GeoParquet file lacks "
             "primary_column or its entry in columns; write it again"
         ) from None
-    if geo["primary_column"] not in file.schema_arrow.names:
+    if geo["primary_column"] not in names:
         raise InputError(
             f"{path}: the geometry column {geo['primary_column']!r} that "
             "the 'geo' metadata names does not exist; write it again"
@@ -186,7 +190,7 @@ def _crs(column: Mapping[str, Any], path: Path, given: str | None) -> str:
     return file_crs(crs, where=path, given=given)
 
 
-def _covering(column: Mapping[str, Any], schema: pa.Schema) -> tuple[tuple[str, ...], ...]:
+def covering_paths(column: Mapping[str, Any], schema: pa.Schema) -> tuple[tuple[str, ...], ...]:
     """Return the paths of the box columns, empty where there are none or they do not exist."""
     covering = column.get("covering")
     box = covering.get("bbox") if isinstance(covering, dict) else None
@@ -221,7 +225,7 @@ def _sample(file: pq.ParquetFile, names: list[str]) -> dict[str, pa.Array]:
     return {} if first is None else {name: first.column(name) for name in names}
 
 
-def _misses(group: Any, covering: tuple[tuple[str, ...], ...], bbox: Bounds) -> bool:
+def group_misses(group: Any, covering: tuple[tuple[str, ...], ...], bbox: Bounds) -> bool:
     """Say whether a row group surely has no row that meets the box or cannot be placed."""
     paths = [".".join(path) for path in covering]
     found = {}
@@ -239,7 +243,7 @@ def _misses(group: Any, covering: tuple[tuple[str, ...], ...], bbox: Bounds) -> 
     return bool(xmin.min > east or xmax.max < west or ymin.min > north or ymax.max < south)
 
 
-def _meets(batch: pa.RecordBatch, covering: tuple[tuple[str, ...], ...], bbox: Bounds) -> Bool:
+def rows_meet(batch: pa.RecordBatch, covering: tuple[tuple[str, ...], ...], bbox: Bounds) -> Bool:
     """Say which rows' boxes meet a box; true also for missing boxes and for those that cross the antimeridian."""
     sides = []
     for path in covering:
