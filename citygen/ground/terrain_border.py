@@ -82,7 +82,11 @@ def border(surface: Surface, tile: Block, segments: Float64, tolerance: float) -
     sides = []
     for axis, value, lines, ahead in ((1, y[0], x, 1), (0, x[-1], y, 1), (1, y[-1], x, -1), (0, x[0], y, -1)):
         fixed = crossings(segments, axis, value)[:, 1 - axis]
-        parts = [_line(surface, (axis, value, a, b), fixed, tolerance) for a, b in pairwise(lines.tolist())]
+        line = [(axis, value, a, b) for a, b in pairwise(lines.tolist())]
+        along = [_samples(surface, one) for one in line]
+        z = surface.heights(_places(axis, value, np.concatenate(along)))
+        sampled = zip(along, np.split(z, np.cumsum([len(at) for at in along])[:-1]), strict=True)
+        parts = [_line(surface, one, of, fixed, tolerance) for one, of in zip(line, sampled, strict=True)]
         last = parts[-1][-1:]
         side = np.concatenate([part[:-1] for part in parts] + [last])
         sides.append(side[::ahead][:-1])
@@ -90,11 +94,16 @@ def border(surface: Surface, tile: Block, segments: Float64, tolerance: float) -
     return every[:, :2], every[:, 2]
 
 
-def _line(surface: Surface, line: tuple[int, float, float, float], fixed: Float64, tolerance: float) -> Float64:
+def _line(
+    surface: Surface,
+    line: tuple[int, float, float, float],
+    sampled: tuple[Float64, Float64],
+    fixed: Float64,
+    tolerance: float,
+) -> Float64:
     """Return the vertices of one grid tile's side, ascending: x, y, height."""
     axis, value, low, high = line
-    along = _samples(surface, line)
-    z = surface.heights(_places(axis, value, along))
+    along, z = sampled
     ends = np.zeros(len(along), dtype=bool)
     ends[[0, -1]] = True
     chosen = along[simplify(along, z, ends, tolerance)]

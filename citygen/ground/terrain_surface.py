@@ -14,9 +14,12 @@ from citygen.ground.dem import Dem
 from citygen.ground.layers import Layer, layers_of, to_pixels
 from citygen.ground.points import sample
 from citygen.ground.terrain_plan import Block, PlanFrame, plan_frame
-from citygen.ground.windows import MAX_CELLS, Box, read_window
+from citygen.ground.windows import Box, read_window
 
-_MARGIN_PX = 6
+MOST_KEPT = 1 << 23
+"""Cells of a layer that are kept at most: 64 MB."""
+_MARGIN_PX, _MARGIN_SHARE = 6, 3 / 128
+"""Cells around the tile that are kept too: for slopes at its border, and for nodes of a coarser lattice beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ def _window(layer: Layer, frame: PlanFrame, tile: Block) -> tuple[Box, Float64] 
     px = to_pixels(layer, frame.to_crs(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)), frame.crs)
     if not np.all(np.isfinite(px)):
         return None
-    low, high = np.floor(px.min(axis=0)) - _MARGIN_PX, np.ceil(px.max(axis=0)) + _MARGIN_PX
-    if np.prod(high - low) > MAX_CELLS:
+    margin = _MARGIN_PX + (0 if tile.level == 0 else np.ceil(_MARGIN_SHARE * (px.max(axis=0) - px.min(axis=0)).max()))
+    low, high = np.floor(px.min(axis=0)) - margin, np.ceil(px.max(axis=0)) + margin
+    if np.prod(high - low) > MOST_KEPT:
         return None
     box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
     return box, read_window(layer, box)
