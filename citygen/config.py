@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from citygen.errors import ConfigError, InputError
+from citygen.log import redacted
 
 
 def _listed(value: object) -> object:
@@ -45,6 +46,16 @@ def _counted(value: object) -> object:
     if isinstance(value, bool) or not text.isascii() or not text.isdigit() or int(text) > MOST_FEATURES:
         raise ValueError(f"give a whole number from 0 to {MOST_FEATURES}, or auto")
     return int(text)
+
+
+def _country(value: object) -> object:
+    """Accept an ISO 3166-1 alpha-2 code in any case."""
+    if value is None:
+        return None
+    text = str(value).strip().lower()
+    if not (len(text) == 2 and text.isascii() and text.isalpha()):
+        raise ValueError("give the two letters of a country, as DE")
+    return text
 
 
 MOST_FEATURES = 200
@@ -91,8 +102,18 @@ class BuildConfig(BaseModel):
     geoid_offset: float = Field(
         0.0, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
     )
-    storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
-    default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    storey_height: float | None = Field(
+        None, ge=1, le=20, description="Metres a storey of a dwelling. Default: by country, else 3."
+    )
+    default_height: float | None = Field(
+        None, gt=0, le=1000, description="Eave height where the data give none, metres. Default: it is estimated."
+    )
+    country: Annotated[str | None, BeforeValidator(_country)] = Field(
+        None, description="Where the footprints are (DE, FR, ...), for the height of a storey."
+    )
+    height_model: Literal["auto", "off"] = Field(
+        "auto", description="Whether a model may learn heights from the data's own."
+    )
     dormers: Count = Field(None, description="Dormers on pitched roofs where the data give no number: N or auto.")
     chimneys: Count = Field(None, description="Chimneys on pitched roofs where the data give no number: N or auto.")
     roof_segments: int | None = Field(
@@ -101,6 +122,9 @@ class BuildConfig(BaseModel):
     overhang: float = Field(0.0, ge=0, le=3, description="How far roofs reach beyond the walls, metres.")
     roof_thickness: float = Field(
         0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
+    )
+    party_walls: Literal["keep", "drop"] = Field(
+        "keep", description="Walls that two solids hide from each other: written, or left out (solids are open there)."
     )
     terrain: bool = Field(False, description="Make the ground too: terrain tiles with holes where buildings stand.")
     terrain_error: float = Field(
@@ -120,8 +144,15 @@ class BuildConfig(BaseModel):
         return self._without(_MANNER | _INPUTS)
 
     def reported(self) -> dict[str, Any]:
-        """Return the options for a report: inputs as they were named, and what changes the result; not how it was run."""
-        return self._without(_MANNER)
+        """
+        Return the options for a report: inputs as they were named, and what changes the result; not how it was run.
+
+        Passwords and tokens in the names of inputs are left out.
+        """
+        found = self._without(_MANNER)
+        for name in _INPUTS:
+            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+        return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in names}

@@ -23,6 +23,7 @@ def load(source: Path, scratch: Path) -> pa.Table:
 def test_la_rochelle_hauteur(testdata: Path, tmp_path: Path, key: str) -> None:
     table = load(testdata / "realdata" / "01_larochelle_bdtopo_dem" / "buildings_bdtopo.gpkg", tmp_path)
     options = AttributeOptions(column_map={key: "hauteur", "levels": "nombre_d_etages", "class": "usage_1"})
+    table = table.append_column("dialect", [["plain"] * table.num_rows])
     attributes, findings = read_attributes(table, np.full(table.num_rows, 100.0), options)
     read, other = attributes.height_m, attributes.eave_height_m
     if key == "eave_height":

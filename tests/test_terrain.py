@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
-import khronos
 import numpy as np
 import pytest
 import rasterio
 import shapely
-import terrain_checks as checks
 from affine import Affine
-from builds import SAMPLE, assert_same, build, plots, sample
 
+import khronos
+import terrain_checks as checks
+from builds import SAMPLE, assert_same, build, plots, sample
 from citygen.errors import ConfigError, InputError
 from citygen.formats.terrain import decode_terrain
 from citygen.ground.dem import open_dem

@@ -18,8 +18,8 @@ from citygen.sources.crs import is_geographic
 
 log = get_logger(__name__)
 Bounds = tuple[float, float, float, float]
-PARTS_REACH_M = 300.0
-"""m. How far beyond the area rows are read where a source has parts or roof lines: a building at the edge keeps all of its."""
+REACH_M = 300.0
+"""m. How far beyond the area rows are read: a building at the edge keeps all parts and roof lines, its neighbours count."""
 
 _WIDE_DEG = 12.0
 """Degrees. Over two UTM zones lengths are off by up to 1 in 200 at the far end; beyond, rows are counted."""

@@ -198,7 +198,7 @@ def locked(out: Path) -> Iterator[None]:
 
 def _refuse_links(out: Path) -> None:
     """Refuse a folder in which something of ours is a link; names of others are looked at by ``check_folder``."""
-    ours = {STATE, *_OWN_FILES, *(kind.folder for kind in FORMATS if kind.encode is not None)}
+    ours = {STATE, TERRAIN, *_OWN_FILES, *(kind.folder for kind in FORMATS if kind.encode is not None)}
     with _readable(out):
         todo = [out] if out.is_dir() else []
         while todo:

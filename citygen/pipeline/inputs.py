@@ -17,7 +17,7 @@ from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
 from citygen.ground.drape import check_drape
 from citygen.log import get_logger
-from citygen.pipeline.extents import PARTS_REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.extents import REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.identity import file_digest, identity_of, input_files
 from citygen.pipeline.plausible import require_metres, swapped_hint
 from citygen.pipeline.remote import access_of, described, open_ground
@@ -30,7 +30,8 @@ from citygen.tiling.base import GRIDS, Grid
 log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
     {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem", "@closed"}
-    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of", "@xmin", "@ymin", "@xmax", "@ymax"}
+    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+    | {"@group", "@guest"}
 )
 """Columns that a plan adds to the raw ones."""
 
@@ -150,7 +151,7 @@ def open_inputs(
     box = None if area is None else lonlat_box(area.geometry, area.crs)
     access = access_of(config, progress)
     sources = _sources(config, frames, box, access)
-    crs = _working_crs(config, area, sources)
+    crs = working_crs(config, area, sources)
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
@@ -161,7 +162,7 @@ def open_inputs(
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
             _require_cover(dem, bounds, crs)
-    grid = _grid(config.grid, crs)
+    grid = tile_grid(config.grid, crs)
     drape = _drape(config, dem)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
@@ -201,7 +202,8 @@ def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
-def _grid(spec: str, crs: str) -> Grid:
+def tile_grid(spec: str, crs: str) -> Grid:
+    """Return the grid of tiles that a user names, in the working CRS where the grid has none of its own."""
     for make in GRIDS:
         grid = make(spec, crs)
         if grid is not None:
@@ -216,7 +218,7 @@ def _sources(
     planned: list[PlannedSource] = []
     present: set[str] = set()
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
-    wide = None if box is None else widened(box, PARTS_REACH_M)
+    wide = None if box is None else widened(box, REACH_M)
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:
@@ -245,7 +247,7 @@ def _sources(
     return tuple(planned)
 
 
-def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
+def working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
     """Return the CRS to work in: the user's (projected, metres), or the UTM (polar: UPS) zone of the area's middle."""
     import pyproj
 

@@ -19,7 +19,7 @@ from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
 from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
 from citygen.pipeline.area import Area
-from citygen.pipeline.extents import PARTS_REACH_M, Bounds, read_windows, windows_of
+from citygen.pipeline.extents import REACH_M, Bounds, read_windows, windows_of
 
 if TYPE_CHECKING:  # a worker reads rows and never opens inputs
     from citygen.pipeline.inputs import Inputs, PlannedSource
@@ -28,7 +28,8 @@ UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not b
 EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
 OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates lie outside what their CRS allows.")
 
-_SOURCE_STRIDE = 1 << 40
+SOURCE_STRIDE = 1 << 40
+"""Rows that a source may hold: uid // SOURCE_STRIDE is the number of a row's source."""
 _BEYOND_M = 1e8
 """m. No working CRS has coordinates beyond 100,000 km."""
 
@@ -48,6 +49,8 @@ class Placed:
         Tile of the middle of the extent.
     inside : (n,) bool
         Whether it touches the area.
+    near : (n,) bool
+        Whether it lies in the area or so near that a building within may touch it.
     reasons : (n, 2) object of str
         Reason code ('' for none) and detail of a row that has no place.
     """
@@ -57,6 +60,7 @@ class Placed:
     col: Int64
     row: Int64
     inside: Bool
+    near: Bool
     reasons: Objects
 
     @property
@@ -77,7 +81,7 @@ class Placed:
 
     def take(self, index: Int64) -> "Placed":
         """Return chosen rows."""
-        chosen = (getattr(self, name)[index] for name in ("box", "col", "row", "inside", "reasons"))
+        chosen = (getattr(self, name)[index] for name in ("box", "col", "row", "inside", "near", "reasons"))
         return Placed(self.wkb.take(pa.array(index)), *chosen)
 
 
@@ -104,30 +108,27 @@ def placed_batches(
         A batch, own columns marked with ``@``, and where its rows lie.
     """
     info = planned.source.info
-    windows = None if inputs.aoi is None else _windows(inputs, planned, column_map)
+    windows = None if inputs.aoi is None else _windows(inputs, planned)
     area = None if inputs.aoi is None else Area(inputs.aoi)
     crs = (info.crs, inputs.crs)
     count = 0
     for batch in read_windows(planned.source, windows):
-        uid = number * _SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
+        uid = number * SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
         count += len(batch)
         table = _staged(batch, uid, planned)
         (wkb, box, reasons), closed = _place(table, crs, bounded=area is not None)
         table = table.append_column("@closed", pa.array(closed)) if closed.any() else table
         inside = np.isfinite(box[:, 0]) if area is None else area.touched(wkb, box)
+        near = inside if area is None else inside | area.near(box, REACH_M)
         col, row = _keys(inputs, (box[:, :2] + box[:, 2:]) / 2)
         table = _with_lines(table, planned, column_map, crs)
-        yield table, Placed(wkb, box, col, row, inside, reasons)
+        yield table, Placed(wkb, box, col, row, inside, near, reasons)
 
 
-def _windows(inputs: "Inputs", planned: "PlannedSource", column_map: Mapping[str, str]) -> list[Bounds] | None:
+def _windows(inputs: "Inputs", planned: "PlannedSource") -> list[Bounds] | None:
     """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
     west, south, east, north = inputs.aoi.bounds
-    pad = max(east - west, north - south) * 1e-3 + 1.0
-    dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
-    marks = [column for key in ("part", *LINE_KEYS) for column in source_columns(dialect, key, checked)]
-    if any(column.name in planned.columns for column in marks):
-        pad += PARTS_REACH_M
+    pad = max(east - west, north - south) * 1e-3 + 1.0 + REACH_M
     area = (west - pad, south - pad, east + pad, north + pad)
     return windows_of(area, (inputs.crs, planned.source.info.crs), planned.source)
 

@@ -135,6 +135,19 @@ def id_candidates(columns: Iterable[str]) -> list[str]:
     return [by_word[word] for word in ID_WORDS if word in by_word]
 
 
+def raw_name(name: str) -> str:
+    """
+    Return a column's name in the file for the one it has in the batches.
+
+    Examples
+    --------
+    >>> raw_name("id_"), raw_name("id"), raw_name("usage_")
+    ('id', 'id', 'usage_')
+    """
+    bare = name.rstrip("_")
+    return bare if bare in RESERVED else name
+
+
 def make_batch(rows: Rows, shape: Shape, bbox: Bounds | None) -> pa.Table | None:
     """
     Turn rows into a batch of the contract, or None where none meets the box.
