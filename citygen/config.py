@@ -151,7 +151,8 @@ class BuildConfig(BaseModel):
         """
         found = self._without(_MANNER)
         for name in _INPUTS:
-            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+            if isinstance(found[name], list):
+                found[name] = [redacted(spec) for spec in found[name]]
         return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:

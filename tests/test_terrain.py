@@ -407,3 +407,24 @@ def test_real_towns(tmp_path, testdata, folder, files, options):
     away, above = checks.wall_vertices(output, bounds, [raster])
     assert max(away, above) < checks.MATCH_M
     assert check_output(tmp_path / "o").errors == 0
+
+
+def test_every_nth_cell_is_that_of_the_whole_window(tmp_path):
+    from citygen.ground.layers import layers_of
+    from citygen.ground.nodes import read_nodes
+    from citygen.ground.windows import read_window
+
+    cells = hills()
+    cells[40:60, 100:180] = np.nan
+    east = write_dem(tmp_path / "east.tif", cells, west=WEST + 2 * 300 - 100.3)
+    both = open_dem([write_dem(tmp_path / "west.tif", cells), east])
+    (layer,) = layers_of(both)
+    for box, stride in (
+        ((-7, -5, 700, 360), 3),
+        ((0, 0, 650, 350), 7),
+        ((310, 20, 311, 21), 4),
+        ((900, 0, 990, 50), 2),
+    ):
+        assert np.array_equal(
+            read_nodes(layer, box, stride), read_window(layer, box)[::stride, ::stride], equal_nan=True
+        )

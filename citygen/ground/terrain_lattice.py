@@ -13,6 +13,7 @@ import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.ground.layers import Layer, from_pixels, to_pixels
+from citygen.ground.nodes import read_nodes
 from citygen.ground.points import sample
 from citygen.ground.terrain_plan import Block, PlanFrame, snap
 from citygen.ground.terrain_surface import Surface
@@ -100,6 +101,9 @@ def _cells(surface: Surface, window: tuple[Int64, Int64], stride: int) -> Float6
         if (first >= 0).all() and last[0] < c1 - c0 and last[1] < r1 - r0:
             picked = cells[first[1] : last[1] + 1 : stride, first[0] : last[0] + 1 : stride]
             return np.ascontiguousarray(picked)
+    if len(surface.layers) == 1:
+        first, end = (low * stride).tolist(), ((high - 1) * stride + 1).tolist()
+        return read_nodes(layer, (first[0], first[1], end[0], end[1]), stride)
     col, row = (np.arange(int(low[k]), int(high[k])) * stride for k in (0, 1))
     nodes = np.stack(np.meshgrid(col, row), axis=-1).reshape(-1, 2).astype(np.float64)
     return sample(surface.layers, from_pixels(layer, nodes, layer.crs), layer.crs).reshape(len(row), len(col))
