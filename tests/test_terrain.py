@@ -120,6 +120,8 @@ def test_neighbours_have_the_same_border_bit_by_bit(dem):
         # a house that stands against the line has ground on the other side only
         alone = [np.mean([a[1 - axis], b[1 - axis]]) for a, b in first ^ second]
         assert all(20 < v - SOUTH < 75 and axis == 0 for v in alone)
+        # where an outline meets the border there is one vertex, not two that rounding set apart
+        assert min(np.ptp([a[1 - axis], b[1 - axis]]) for a, b in first | second) > 1e-6
 
 
 def _rim(mesh, axis, line):
@@ -149,6 +151,28 @@ def test_within_the_tolerance_and_smaller_for_larger_ones(dem):
         assert np.abs(height - checks.surface(path, CRS, place)).max() <= tolerance
         sizes.append(len(mesh.triangles))
     assert sizes[0] > 2 * sizes[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cells_warped_by_many_times_the_tolerance(tmp_path, seed):
+    """A coarse and steep DEM: between its nodes the surface bends, and edges of triangles stray further than nodes."""
+    rough = np.random.default_rng(seed).random((30, 30)) * 12
+    coarse = open_dem([write_dem(tmp_path / "coarse.tif", rough, step=30.0)])
+    mesh, tile = made(coarse, towers(1, 20), LEAVES[0], 0.5)
+    rng = np.random.default_rng(0)
+    corners = mesh.xy[mesh.triangles]
+    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    plan = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    chosen, weight = rng.choice(len(plan), 100_000, p=plan / plan.sum()), rng.dirichlet([1, 1, 1], 100_000)
+    place = (corners[chosen] * weight[:, :, None]).sum(axis=1)
+    height = (mesh.z[mesh.triangles[chosen]] * weight).sum(axis=1)
+    assert np.abs(height - checks.surface([Path(coarse.rasters[0].path)], CRS, place)).max() <= 0.5
+    # along every edge, ends left out
+    edges = np.concatenate([mesh.triangles[:, [0, 1]], mesh.triangles[:, [1, 2]], mesh.triangles[:, [2, 0]]])
+    for share in (0.25, 0.5, 0.75):
+        place = mesh.xy[edges[:, 0]] * (1 - share) + mesh.xy[edges[:, 1]] * share
+        height = mesh.z[edges[:, 0]] * (1 - share) + mesh.z[edges[:, 1]] * share
+        assert np.abs(height - checks.surface([Path(coarse.rasters[0].path)], CRS, place)).max() <= 0.5
 
 
 def test_a_void_is_a_hole_and_is_told(tmp_path):
