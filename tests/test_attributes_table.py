@@ -507,7 +507,8 @@ def test_each_dialect_keeps_its_contract(name: str) -> None:
                 assert lines is not None
                 assert [each is None for each in lines.geometry] == [False, True], column
                 continue
-            table = pa.table({"dialect": [name] * 2, column.name: [samples.get(key, "2"), None]})
+            beside = {column.minus: ["-1", "-1"]} if column.minus else {}
+            table = pa.table({"dialect": [name] * 2, column.name: [samples.get(key, "2"), None], **beside})
             given, empty = plain_rows(*read(table))
             assert given != empty, (key, column)
 
@@ -523,6 +524,7 @@ def test_units_turns_and_words_are_data(monkeypatch: pytest.MonkeyPatch) -> None
         "Test.",
         {
             "height": (Column("H", bare_unit="ft"),),
+            "eave_height": (Column("E", bare_unit="ft", minus="G"),),
             "roof_direction": (Column("RIDGE", turn_deg=90),),
             "roof_shape": (Column("F"),),
         },
@@ -533,7 +535,10 @@ def test_units_turns_and_words_are_data(monkeypatch: pytest.MonkeyPatch) -> None
     table = pa.table(
         {"dialect": ["x"] * 3, "H": ["100", "10 m", None], "RIDGE": [0.0, 300.0, None], "F": [3100, 9999, 1]}
     )
-    attributes, _ = read(table)
+    table = table.append_column("E", [[30.0, 31.5, 9.0]]).append_column("G", [["10", "8.5 m", None]])
+    attributes, findings = read(table)
+    assert attributes.eave_height_m.tolist() == pytest.approx([20 * 0.3048, 31.5 * 0.3048 - 8.5, 6.0])
+    assert [f.details for f in findings if f.code == "attribute_unread"] == [["E='9'"]]
     assert attributes.height_m.tolist() == pytest.approx([30.48, 10.0, math.nan], nan_ok=True)
     assert attributes.roof_direction_deg.tolist() == pytest.approx([90.0, 30.0, math.nan], nan_ok=True)
     assert attributes.roof_shape.tolist() == ["gabled", "", "other"]

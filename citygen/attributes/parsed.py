@@ -206,7 +206,7 @@ class _Reader:
             words = None if is_numeric(raw) and key.kind != "colour" else self.coded(column.name)
             found, given = _numbers_in(raw if words is None else words, key, column)
             if column.minus:
-                found = found - self.lengths(column.minus, key, column)
+                found = np.round(found - self.lengths(column.minus, key, column), 6)  # a micrometre: no float noise
             given &= np.isnan(values)
             if key.zero_is_unknown:
                 is_zero |= given & (found == 0)

@@ -6,7 +6,8 @@ Contradictions are settled so that a body of positive height always remains, eac
 
 1. Total or eave height 0: not given (``height_zero``, a note). With storeys and no other height beside it the two
    contradict each other and the storeys count (``height_contradiction``).
-2. Eave above the top: the top counts, the eave is dropped.
+2. Eave above the top: the top counts, the eave is dropped. Within ``MIN_BODY_M`` the eave is the top, without a
+   finding: sources round the two apart.
 3. Underside (``min_height``, else ``min_level`` x storey height) at or above the known height, or ``min_level`` not below
    ``levels``: the height counts, the building starts at the ground. A guessed height is instead lifted above the
    underside, without a contradiction.
@@ -195,6 +196,8 @@ def _settle(evidence: Evidence, height: Float64, eave: Float64) -> tuple[Float64
     clashes: Objects = np.full(len(height), "", dtype=object)
     top = np.where(np.isnan(height), eave, height)
     _note(clashes, _zero_with_storeys(parsed), "height=0 with levels={}", parsed.levels)
+    rounded = (eave > height) & (eave <= height + MIN_BODY_M)
+    eave = np.where(rounded, height, eave)
     too_high = eave > height
     _note(clashes, too_high, "eave_height={} above height={}", eave, height)
     eave = np.where(too_high, np.nan, eave)

@@ -29,7 +29,7 @@ _STAGES = {
     multiple=True,
     metavar="SRC",
     help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
+    "CityJSON, CityGML, overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",
