@@ -158,7 +158,7 @@ def test_cells_warped_by_many_times_the_tolerance(tmp_path, seed):
     """A coarse and steep DEM: between its nodes the surface bends, and edges of triangles stray further than nodes."""
     rough = np.random.default_rng(seed).random((30, 30)) * 12
     coarse = open_dem([write_dem(tmp_path / "coarse.tif", rough, step=30.0)])
-    mesh, tile = made(coarse, towers(1, 20), LEAVES[0], 0.5)
+    mesh, _ = made(coarse, towers(1, 20), LEAVES[0], 0.5)
     rng = np.random.default_rng(0)
     corners = mesh.xy[mesh.triangles]
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
