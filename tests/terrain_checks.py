@@ -137,16 +137,9 @@ def plan_areas(tile: Tile) -> np.ndarray:
 
 
 def covered(tile: Tile) -> shapely.Geometry:
-    """The ground's plan: the rings of edges with a triangle on one side only, polygonised; no union of triangles."""
-    edges = np.concatenate([tile.triangles[:, [0, 1]], tile.triangles[:, [1, 2]], tile.triangles[:, [2, 0]]])
-    n = len(tile.xyz)
-    lonely = edges[~np.isin(edges[:, 0] * n + edges[:, 1], edges[:, 1] * n + edges[:, 0])]
-    faces = shapely.get_parts(shapely.polygonize(shapely.linestrings(tile.xyz[lonely][:, :, :2])))
-    # a face is ground when a point in it lies in a triangle; the others are holes
-    corners = tile.xyz[tile.triangles][:, [0, 1, 2, 0], :2]
-    tree = shapely.STRtree(shapely.polygons(corners))
-    inside = np.unique(tree.query(shapely.point_on_surface(faces), predicate="intersects")[0])
-    return shapely.union_all(faces[inside])
+    """The ground's plan: the union of its triangles; those that single precision has turned over have no area to speak of."""
+    upright = plan_areas(tile) > 0
+    return shapely.union_all(shapely.polygons(tile.xyz[tile.triangles[upright]][:, :, :2]))
 
 
 def metric_bounds(output: Output, size: float) -> dict[str, tuple[float, float, float, float]]:
