@@ -65,7 +65,7 @@ _MANNER = frozenset(
     {"out", "workers", "resume", "overwrite", "allow_rejected", "preview"}
     | {"cache", "overture_url", "overture_stac", "copernicus_url", "s3_url"}
 )
-_INPUTS = frozenset({"buildings", "dem", "aoi"})
+_INPUTS = frozenset({"buildings", "dem", "aoi", "drape"})
 _NAME = re.compile(r"[a-z][a-z0-9-]+(:[\w.-]+)?")  # a data set by name, perhaps with its release
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
@@ -136,6 +136,13 @@ class BuildConfig(BaseModel):
     platform_slope: float = Field(
         30.0, ge=5, le=80, description="Slope of the embankments around platforms, degrees from the level."
     )
+    terrain: bool = Field(False, description="Make the ground too: terrain tiles with holes where buildings stand.")
+    terrain_error: float = Field(
+        0.5, ge=0.01, le=100, description="How far the terrain may stray from the DEM, vertically, metres."
+    )
+    drape: str | None = Field(
+        None, description="What lies over the terrain: hypsometric, hillshade, or an orthophoto (GeoTIFF)."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")
@@ -154,7 +161,8 @@ class BuildConfig(BaseModel):
         """
         found = self._without(_MANNER)
         for name in _INPUTS:
-            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+            if isinstance(found[name], list):
+                found[name] = [redacted(spec) for spec in found[name]]
         return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
@@ -198,7 +206,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if name in values:
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = [_beside(path, item) for item in listed]
-    for name in ("aoi", "out"):
+    for name in ("aoi", "out", "drape"):
         if isinstance(values.get(name), str):
             values[name] = _beside(path, values[name])
     return values

@@ -16,6 +16,7 @@ _STAGES = {
     "plan": "reading footprints",
     "heights": "estimating heights",
     "tiles": "building",
+    "terrain": "making the terrain",
     "preview": "drawing the preview",
     "finish": "writing the catalogue",
 }
@@ -105,6 +106,11 @@ _STAGES = {
 )
 @click.option(
     "--platform-slope", type=float, metavar="DEG", help="Slope of the embankments around platforms. Default: 30."
+)
+@click.option("--terrain/--no-terrain", default=None, help="Make terrain tiles, with holes where buildings stand.")
+@click.option("--terrain-error", type=float, metavar="M", help="How far terrain may stray from the DEM. Default: 0.5.")
+@click.option(
+    "--drape", metavar="NAME|FILE", help="Over the terrain: hypsometric, hillshade, or an orthophoto (GeoTIFF)."
 )
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")

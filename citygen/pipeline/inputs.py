@@ -15,6 +15,7 @@ from citygen.errors import ConfigError, CoverageError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
+from citygen.ground.drape import check_drape
 from citygen.log import get_logger
 from citygen.pipeline.extents import REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.identity import file_digest, identity_of, input_files
@@ -83,6 +84,8 @@ class Inputs:
         What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
     open_data : tuple of OpenData
         What must be said of fetched data.
+    drape : str or None
+        What lies over the terrain, checked.
     """
 
     sources: tuple[PlannedSource, ...]
@@ -94,6 +97,7 @@ class Inputs:
     digests: dict[str, str]
     identity: dict[str, Any]
     open_data: tuple[OpenData, ...] = ()
+    drape: str | None = None
 
 
 def open_inputs(
@@ -159,11 +163,23 @@ def open_inputs(
         if bounds is not None:
             _require_cover(dem, bounds, crs)
     grid = tile_grid(config.grid, crs)
+    drape = _drape(config, dem)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
     open_data = described([s.source for s in sources], origins)
-    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, open_data)
+    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, open_data, drape)
+
+
+def _drape(config: BuildConfig, dem: Dem | None) -> str | None:
+    """Check the options of the terrain against each other; return what lies over it."""
+    if config.terrain and dem is None:
+        raise ConfigError("--terrain needs a DEM: give --dem FILE")
+    if config.drape is None:
+        return None
+    if not config.terrain:
+        raise ConfigError("--drape lies over the terrain: give --terrain too")
+    return check_drape(config.drape)
 
 
 def _require_cover(dem: Dem, bounds: Bounds, crs: str) -> None:
