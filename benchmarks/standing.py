@@ -73,10 +73,12 @@ class Building:
 
     @property
     def base(self) -> float:
+        """The lowest height."""
         return float(self.corners[:, :, 2].min())
 
     @property
     def top(self) -> float:
+        """The highest height."""
         return float(self.corners[:, :, 2].max())
 
     def eave(self) -> float:
@@ -161,6 +163,7 @@ class Ground:
         self.cells[(self.cells < -500) | (self.cells > 9000)] = np.nan
 
     def at(self, xy: np.ndarray) -> np.ndarray:
+        """Return the heights at places of the CRS that was given."""
         col, row = self.inverse @ self.there.transform(xy[:, 0], xy[:, 1])
         col, row = col - 0.5, row - 0.5
         c, r = np.floor(col).astype(int), np.floor(row).astype(int)

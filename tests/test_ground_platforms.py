@@ -163,7 +163,9 @@ def closed_form(depth: float, length: float) -> float:
 
 
 @pytest.mark.parametrize(("cell", "within"), [(1.0, 0.004), (0.25, 0.001)])
-def test_earthworks_of_a_square_on_a_plane_are_those_of_the_closed_form(tmp_path: Path, cell: float, within: float) -> None:
+def test_earthworks_of_a_square_on_a_plane_are_those_of_the_closed_form(
+    tmp_path: Path, cell: float, within: float
+) -> None:
     dem = open_dem([slope_dem(tmp_path, cell)])
     square = shapely.box(X0 + 60 - HALF, Y0 - 60 - HALF, X0 + 60 + HALF, Y0 - 60 + HALF)
     one = np.zeros(1, np.int64)
@@ -171,9 +173,15 @@ def test_earthworks_of_a_square_on_a_plane_are_those_of_the_closed_form(tmp_path
     want = closed_form(FALL * HALF, HALF)
     assert (cut[0], fill[0]) == pytest.approx((want, want), rel=within)
     cut, fill = earthworks(dem, platforms([square], [-FALL * HALF], STEEP), one, UTM)  # the lowest
-    assert (cut[0], fill[0]) == (pytest.approx(closed_form(2 * FALL * HALF, 2 * HALF), rel=within), pytest.approx(0, abs=1e-6))
+    assert (cut[0], fill[0]) == (
+        pytest.approx(closed_form(2 * FALL * HALF, 2 * HALF), rel=within),
+        pytest.approx(0, abs=1e-6),
+    )
     cut, fill = earthworks(dem, platforms([square], [FALL * HALF], STEEP), one, UTM)  # the highest
-    assert (fill[0], cut[0]) == (pytest.approx(closed_form(2 * FALL * HALF, 2 * HALF), rel=within), pytest.approx(0, abs=1e-6))
+    assert (fill[0], cut[0]) == (
+        pytest.approx(closed_form(2 * FALL * HALF, 2 * HALF), rel=within),
+        pytest.approx(0, abs=1e-6),
+    )
 
 
 def test_earthworks_are_each_buildings_own(tmp_path: Path) -> None:

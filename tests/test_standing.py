@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from rasterio.transform import from_origin
-
 import standing
-from builds import accounted, build, rows, sample
+from rasterio.transform import from_origin
 from standing import TOWNS, examine, read_buildings
+
+from builds import accounted, build, rows, sample
 from test_ground_under import UTM, X0, Y0, write_dem
 
 FALL = 0.2
@@ -28,7 +28,9 @@ def ground(x: float) -> float:
 def hill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plane that rises to the east by 1 in 5."""
     x = np.arange(200) + 0.5
-    return write_dem(tmp_path_factory.mktemp("hill") / "hill.tif", np.tile(100 + FALL * x, (100, 1)), from_origin(X0, Y0, 1, 1))
+    return write_dem(
+        tmp_path_factory.mktemp("hill") / "hill.tif", np.tile(100 + FALL * x, (100, 1)), from_origin(X0, Y0, 1, 1)
+    )
 
 
 def lot(x: float, y: float, w: float, h: float, **tags: Any) -> dict[str, Any]:
@@ -103,13 +105,15 @@ def test_the_entrance_is_where_the_data_say(hill: Path, tmp_path: Path) -> None:
     ]
     found = raise_town(tmp_path, hill, features, datum="entrance", map={"entrance": "entrance"})
     expected = {"given": 38, "outside": 60, "far": 90, "word": 30, "none": 60, "left": 99, "right": 99}
-    assert {k: round(found[k]["ground_z"], 6) for k in expected} == {k: round(ground(X0 + x), 6) for k, x in expected.items()}
+    assert {k: round(found[k]["ground_z"], 6) for k in expected} == {
+        k: round(ground(X0 + x), 6) for k, x in expected.items()
+    }
     told = {k: dict(zip(r["reasons"], r["details"], strict=True)).get("entrance_unknown") for k, r in found.items()}
     assert (told["given"], told["outside"], told["left"], told["right"]) == (None,) * 4
     assert told["far"] == "entrance: 50 m from the outline"
     assert told["word"] == "entrance='main'"
     assert told["none"] == "no entrance is given"
-    assert {row["outcome"] for k, row in found.items() if k in told and told[k]} == {"ok"}
+    assert {row["outcome"] for k, row in found.items() if told.get(k)} == {"ok"}
 
 
 def test_a_roof_below_the_ground_is_said_and_a_guess_is_raised(hill: Path, tmp_path: Path) -> None:
@@ -123,7 +127,9 @@ def test_a_roof_below_the_ground_is_said_and_a_guess_is_raised(hill: Path, tmp_p
     found = raise_town(tmp_path, hill, features, default_height=6, dialect="osm")
     assert (found["stated"]["height_m"], found["stated"]["outcome"]) == (pytest.approx(5), "ok")
     assert "buried" in found["stated"]["reasons"]
-    assert found["stated"]["details"][found["stated"]["reasons"].index("buried")] == "eave 3.00 m below the highest ground"
+    assert (
+        found["stated"]["details"][found["stated"]["reasons"].index("buried")] == "eave 3.00 m below the highest ground"
+    )
     assert "buried" in found["storeys"]["reasons"]
     assert found["storeys"]["height_m"] == pytest.approx(6)
     assert "raised_above_ground" in found["guessed"]["reasons"]
@@ -147,7 +153,8 @@ def test_platforms_are_columns_once_a_building(hill: Path, tmp_path: Path) -> No
     depth, steep = FALL * 10, 1.0
     beyond = 20 * depth**2 / (2 * (steep - FALL)) + 2 * depth**2 * 10 / (6 * steep)
     corners = 2 * sum(
-        depth**3 / (6 * (steep - FALL * math.cos((k + 0.5) * math.pi / 2000)) ** 2) * math.pi / 2000 for k in range(1000)
+        depth**3 / (6 * (steep - FALL * math.cos((k + 0.5) * math.pi / 2000)) ** 2) * math.pi / 2000
+        for k in range(1000)
     )
     assert found["house"]["cut_m3"] == pytest.approx(20 * 10 * depth / 2 + beyond + corners, rel=0.02)
     assert found["house"]["base_z"] == pytest.approx(ground(X0 + 120) - MARGIN)
@@ -160,7 +167,12 @@ def test_foundations_are_as_deep_as_asked_and_level_ground_needs_none(hill: Path
     path = tmp_path / "town.geojson"
     build(tmp_path / "level", buildings=[str(path)], crs=UTM, id_column="id", ground_z=7.0)
     level = rows(tmp_path / "level")["a"]
-    assert (level["base_z"], level["ground_min"], level["ground_max"], level["ground_slope_deg"]) == (7.0, 7.0, 7.0, 0.0)
+    assert (level["base_z"], level["ground_min"], level["ground_max"], level["ground_slope_deg"]) == (
+        7.0,
+        7.0,
+        7.0,
+        0.0,
+    )
 
 
 @pytest.mark.parametrize("datum", ["mean", "highest"])
@@ -203,7 +215,10 @@ def test_no_building_of_a_real_town_floats_or_is_buried_in_silence(built: Any, t
     assert counts.buried == []
     assert counts.wrong == []
     assert len(counts.hovering) <= town.hovering
-    assert counts.built >= {"La Rochelle": 346, "Monaco": 1219, "Andorra": 292, "Den Haag": 632, "Göteborg": 137}[town.name]
+    assert (
+        counts.built
+        >= {"La Rochelle": 346, "Monaco": 1219, "Andorra": 292, "Den Haag": 632, "Göteborg": 137}[town.name]
+    )
     assert len(counts.beside) == (96 if town.name == "Göteborg" else 0)
     assert len(counts.depth) + len(counts.hovering) + len(counts.beside) == counts.built
     assert min(counts.depth) == pytest.approx(MARGIN, abs=0.02)

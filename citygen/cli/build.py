@@ -100,7 +100,9 @@ _STAGES = {
     metavar="lowest|mean|highest|entrance",
     help="Ground under a building that its heights count from. Default: lowest.",
 )
-@click.option("--foundation", type=float, metavar="M", help="How far below the lowest ground walls start. Default: 0.25.")
+@click.option(
+    "--foundation", type=float, metavar="M", help="How far below the lowest ground walls start. Default: 0.25."
+)
 @click.option(
     "--platforms/--no-platforms", default=None, help="Level the ground under buildings at their datum. Default: no."
 )

@@ -161,7 +161,7 @@ def _tiles(
         roof_thickness_m=config.roof_thickness,
         party_walls=config.party_walls,
         datum=config.datum,
-        foundation_m=config.foundation,
+        foundation_m=max(config.foundation, 0.5 * config.terrain_error if config.terrain else 0.0),
         platform_slope=math.tan(math.radians(config.platform_slope)) if config.platforms else None,
     )
     total = sum(plan.counts.values())

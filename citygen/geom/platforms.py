@@ -139,10 +139,10 @@ def _between(nodes: Float64, col: int, row: int, ratio: int) -> float:
     """Return the height in the middle of a square, counted from the first node: bilinear between the nodes around it."""
     j, i = col // ratio, row // ratio
     u, v = (col - j * ratio) / ratio, (row - i * ratio) / ratio
-    lower = nodes[i, j] if u == 0.0 else nodes[i, j] * (1.0 - u) + nodes[i, j + 1] * u
+    lower: float = nodes[i, j] if u == 0.0 else nodes[i, j] * (1.0 - u) + nodes[i, j + 1] * u
     if v == 0.0:
         return lower
-    upper = nodes[i + 1, j] if u == 0.0 else nodes[i + 1, j] * (1.0 - u) + nodes[i + 1, j + 1] * u
+    upper: float = nodes[i + 1, j] if u == 0.0 else nodes[i + 1, j] * (1.0 - u) + nodes[i + 1, j + 1] * u
     return lower * (1.0 - v) + upper * v
 
 

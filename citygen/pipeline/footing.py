@@ -283,4 +283,3 @@ def dug(
     platforms = Platforms(take(_world(footprints), polygon), ground.datum[row], options.platform_slope)
     volumes[:, row[first]] = earthworks(options.dem, platforms, building.astype(np.int64), options.crs)
     return volumes[0], volumes[1]
-

@@ -216,7 +216,9 @@ def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clo
     built = describe(footprints, attributes, made.plan, (shaped, features), made.ground)
     built.numbers["shared_wall_area_m2"] = walls.shared_m2
     stands = built.present & tile.own & (made.plan.base_z <= made.ground.low)
-    built.numbers["cut_m3"], built.numbers["fill_m3"] = dug(footprints, made.ground, made.standing.group, stands, options)
+    built.numbers["cut_m3"], built.numbers["fill_m3"] = dug(
+        footprints, made.ground, made.standing.group, stands, options
+    )
     outlines = np.where(shapely.is_missing(footprints.geometry), raw, footprints.geometry)
     owners = owners_of(rows["@uid"].to_numpy(), rows["@part_of"].to_numpy(), ids)
     verdict = (outcome, reasons, details)
