@@ -10,11 +10,11 @@ import pyproj
 import pytest
 import rasterio
 import shapely
-
 import standing
+from standing import examine
+
 import terrain_checks as checks
 from builds import SAMPLE, assert_same, sample
-from standing import examine
 from test_ground_platforms import twin
 
 SLOPE_DEG = 35.0
