@@ -42,7 +42,7 @@ def options_for(crs: str, *, size_m: float = 500.0, geoid: float = 0.0) -> TileO
         grid=MetricGrid(size_m, crs),
         dem=None,
         ground_z=0.0,
-        geoid_offset_m=geoid,
+        vertical=Vertical(offset_m=geoid),
         attributes=AttributeOptions(),
         formats=("glb",),
     )

@@ -134,7 +134,7 @@ def _tiles(
         grid=inputs.grid,
         dem=inputs.dem,
         ground_z=config.ground_z,
-        geoid_offset_m=config.geoid_offset,
+        vertical=inputs.vertical,
         attributes=AttributeOptions(config.map, config.storey_height, config.default_height),
         formats=inputs.formats,
         dormers=config.dormers,

@@ -68,7 +68,7 @@ def _read(raster: DemRaster, box: Box) -> Float64:
 
     window = Window(box[0], box[1], box[2] - box[0], box[3] - box[1])
     mask = None
-    with opened(raster.path, raster.driver) as dataset:
+    with opened(raster.path, raster.driver, raster.overview) as dataset:
         raw = dataset.read(1, window=window)
         if raster.masked:
             mask = dataset.read_masks(1, window=window) == 0

@@ -21,6 +21,7 @@ from citygen.log import get_logger
 from citygen.model.scene import TileEntry
 from citygen.outcome import OUTCOMES, known_reasons
 from citygen.pipeline.folder import writing
+from citygen.pipeline.heights import vertical_report
 from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.plan import Plan
 from citygen.pipeline.remote import reported
@@ -152,11 +153,7 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         "triangles": counts.get("triangles", 0),
         "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
-        "vertical": {
-            "datum": _datum(config, inputs),
-            "geoid_offset_m": config.geoid_offset,
-            "assumed": "heights plus the geoid offset are taken as ellipsoidal (WGS 84)",
-        },
+        "vertical": vertical_report(inputs.vertical),
         "grid": inputs.grid.name,
         "sources": [
             {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
@@ -173,14 +170,6 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         },
         "versions": _versions(),
     }
-
-
-def _datum(config: BuildConfig, inputs: Inputs) -> str:
-    """Say what heights are above: what a fetched DEM is known to refer to, if that is the only one."""
-    if inputs.dem is None:
-        return "level ground"
-    known = [each.datum for each in inputs.open_data if each.datum]
-    return known[0] if len(set(known)) == 1 and len(config.dem) == 1 else "that of the DEM"
 
 
 def _sentences() -> dict[str, str]:

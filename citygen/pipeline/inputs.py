@@ -15,10 +15,12 @@ from citygen.errors import ConfigError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
+from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
 from citygen.pipeline.extents import PARTS_REACH_M, check_overlap, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.identity import file_digest, identity_of, input_files
-from citygen.pipeline.remote import access_of, described, open_ground
+from citygen.pipeline.heights import open_ground, settle_heights
+from citygen.pipeline.remote import access_of, described
 from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi
 from citygen.sources.base import Bounds, Source, SourceOptions, open_source
@@ -70,6 +72,8 @@ class Inputs:
         Area of interest in the working CRS; None takes everything.
     dem : Dem or None
         None builds on level ground at ``ground_z``.
+    vertical : Vertical
+        How heights become ellipsoidal.
     grid : Grid
         Of the tiles.
     formats : tuple of str
@@ -86,6 +90,7 @@ class Inputs:
     crs: str
     aoi: Any
     dem: Dem | None
+    vertical: Vertical
     grid: Grid
     formats: tuple[str, ...]
     digests: dict[str, str]
@@ -148,19 +153,21 @@ def open_inputs(
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
-    if box is None and config.dem:
+    if box is None and (config.dem or config.geoid or config.vertical_crs):
         box = extent([s.source for s in sources], "OGC:CRS84")
     dem, rasters, origins = open_ground(config, box, access)
     if dem is not None:
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
             require_cover(dem, bounds, crs)
+    vertical = settle_heights(config, dem, box, origins)
     grid = _grid(config.grid, crs)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
+    identity |= {"vertical": (vertical.operation if config.geoid is None else "", vertical.offset_m)}
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
     open_data = described([s.source for s in sources], origins)
-    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, open_data)
+    return Inputs(sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data)
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:

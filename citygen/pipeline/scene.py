@@ -8,6 +8,7 @@ from citygen.arraytypes import Float64, Int64, UInt8
 from citygen.geom.geodesy import LocalFrame, to_ecef, to_lonlat
 from citygen.geom.shading import corner_normals
 from citygen.geom.triangulate import face_vectors, triangulate
+from citygen.ground.vertical import to_ellipsoid
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
@@ -40,7 +41,7 @@ def make_scene(
     key : (int, int)
         The tile's column and row.
     options : TileOptions
-        For the CRS, the grid and the geoid offset.
+        For the CRS, the grid and the vertical datum.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def _to_frame(meshes: Meshes, frame: LocalFrame, options: TileOptions) -> tuple[
     places, inverse = np.unique(world[:, 0] + 1j * world[:, 1], return_inverse=True)
     xy = np.stack([places.real, places.imag], axis=1)
     lonlat = to_lonlat(options.crs, xy)[inverse.reshape(-1)]
-    height = meshes.vertices[:, 2] + options.geoid_offset_m
+    height = to_ellipsoid(options.vertical, lonlat, meshes.vertices[:, 2])
     local = frame.from_ecef(to_ecef(lonlat, height))
     west, south = lonlat.min(axis=0).tolist()
     east, north = lonlat.max(axis=0).tolist()
