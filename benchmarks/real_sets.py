@@ -112,13 +112,13 @@ def _with_surface(objects: dict[str, Any]) -> int:
 
 def _gml_objects(path: Path) -> int:
     """Count the buildings and parts of a CityGML file that bound a solid or have surfaces themselves."""
-    from xml.etree import ElementTree
+    from xml.etree import ElementTree as ET
 
     def local(tag: str) -> str:
         return tag.rpartition("}")[2]
 
     count = 0
-    for element in ElementTree.parse(path).iter():
+    for element in ET.parse(path).iter():
         if local(element.tag) in {"Building", "BuildingPart"}:
             count += any(local(child.tag) in {"boundedBy", "lod2Solid", "lod1Solid"} for child in element)
     return count

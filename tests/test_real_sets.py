@@ -10,9 +10,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "real-data.md"
 
 
 def documented() -> dict[str, list[str]]:
-    block = re.search(r"<!-- real-sets:start -->\n(.*?)<!-- real-sets:end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    block = re.search(
+        r"<!-- real-sets:start -->\n(.*?)<!-- real-sets:end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert block is not None
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block[1].splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in block[1].splitlines() if line.startswith("|")
+    ]
     assert rows[0] == HEAD
     return {row[0]: row for row in rows[2:]}
 
