@@ -15,6 +15,7 @@ from build_solids import raise_town
 from citygen.attributes.options import AttributeOptions
 from citygen.formats.glb import decode, encode, y_up
 from citygen.geom.geodesy import LocalFrame
+from citygen.ground.vertical import Vertical
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.scene import make_scene
