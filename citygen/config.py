@@ -87,10 +87,14 @@ class BuildConfig(BaseModel):
     )
     format: Words = Field(("glb", "3dtiles"), description="Output formats.")
     ground_z: float | None = Field(None, ge=-1000, le=10000, description="Ground height where no DEM has one, metres.")
-    dem_unit: str | None = Field(None, description="Unit of the DEM's heights: m, ft, us-ft, cm. Default: what it says.")
+    dem_unit: str | None = Field(
+        None, description="Unit of the DEM's heights: m, ft, us-ft, cm. Default: what it says."
+    )
     dem_sampling: Literal["bilinear", "cubic"] = Field("bilinear", description="How heights run between DEM cells.")
     dem_fill: float = Field(0.0, ge=0, le=5000, description="Voids this near to values are filled from them, metres.")
-    dem_feather: float = Field(0.0, ge=0, le=5000, description="Width over which a DEM goes over into the next, metres.")
+    dem_feather: float = Field(
+        0.0, ge=0, le=5000, description="Width over which a DEM goes over into the next, metres."
+    )
     dem_resolution: float = Field(
         0.0, ge=0, le=1000, description="DEMs with smaller cells are read from an overview, metres. Default: never."
     )

@@ -73,7 +73,8 @@ def test_vertical_part_of_every_spelling(text, name):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("EPSG:28992", "no heights"), ("EPSG:5715", "depths"), ("nonsense", "not a CRS"), ("EPSG:4978", "no heights")]
+    ("text", "words"),
+    [("EPSG:28992", "no heights"), ("EPSG:5715", "depths"), ("nonsense", "not a CRS"), ("EPSG:4978", "no heights")],
 )
 def test_what_measures_no_heights_is_refused(text, words):
     with pytest.raises(ConfigError, match=words):
@@ -131,7 +132,11 @@ def test_grid_that_does_not_cover_the_area_is_refused_with_both_extents(tmp_path
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
-    [("none.tif", None, "no such file"), ("text.tif", b"no grid", "not a PROJ grid"), ("text.gtx", b"no grid", "not a PROJ grid")],
+    [
+        ("none.tif", None, "no such file"),
+        ("text.tif", b"no grid", "not a PROJ grid"),
+        ("text.gtx", b"no grid", "not a PROJ grid"),
+    ],
 )
 def test_what_is_no_grid_is_refused(tmp_path, name, content, words):
     if content is not None:
@@ -160,7 +165,9 @@ def test_missing_grid_is_named_and_only_a_wish_is_an_error(tmp_path, caplog):
 
 def test_vertical_part_of_an_old_geotiff_is_read(tmp_path):
     form = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "float32", "crs": "EPSG:7415"}
-    with rasterio.open(tmp_path / "a.tif", "w", transform=from_origin(8e4, 4.5e5, 1, 1), geotiff_version="1.0", **form) as file:
+    with rasterio.open(
+        tmp_path / "a.tif", "w", transform=from_origin(8e4, 4.5e5, 1, 1), geotiff_version="1.0", **form
+    ) as file:
         file.write(np.ones((1, 4, 4), dtype=np.float32))
     assert open_dem([tmp_path / "a.tif"]).rasters[0].vertical_crs == "NAP height"
 
@@ -220,7 +227,9 @@ def triangles_of(out: Path) -> np.ndarray:
     found = []
 
     def walk(tile: dict, above: np.ndarray) -> None:
-        here = above @ np.array(tile.get("transform", np.eye(4).reshape(-1, order="F").tolist())).reshape(4, 4, order="F")
+        here = above @ np.array(tile.get("transform", np.eye(4).reshape(-1, order="F").tolist())).reshape(
+            4, 4, order="F"
+        )
         if "content" in tile:
             found.append(positions(out / tile["content"]["uri"]) @ here[:3, :3].T + here[:3, 3])
         for child in tile.get("children", ()):
@@ -305,7 +314,9 @@ def test_control_points_land_within_a_centimetre(tmp_path, name, how):
     vertices, corners, report = control(tmp_path, crs, lon, lat, z, **options)
     horizontal = pyproj.CRS(crs)
     horizontal = horizontal.sub_crs_list[0] if horizontal.is_compound else horizontal
-    degrees = np.stack(pyproj.Transformer.from_crs(horizontal, "OGC:CRS84", always_xy=True).transform(*corners.T), axis=1)
+    degrees = np.stack(
+        pyproj.Transformer.from_crs(horizontal, "OGC:CRS84", always_xy=True).transform(*corners.T), axis=1
+    )
     added = {"ellipsoidal": np.zeros(4), "grid": truth(*degrees.T), "offset": np.full(4, 44.25)}[how]
     for height in (z, z + 8.0):  # foot and eave of the flat roof
         wanted = by_proj(crs, corners, height + added)

@@ -72,7 +72,9 @@ _STAGES = {
 @click.option("--geoid-offset", type=float, metavar="M", help="Added to DEM heights to make them ellipsoidal.")
 @click.option("--dem-unit", metavar="UNIT", help="Unit of DEM heights: m, ft, us-ft, cm. Default: what the DEM says.")
 @click.option("--dem-sampling", metavar="NAME", help="Between DEM cells: bilinear or cubic. Default: bilinear.")
-@click.option("--dem-fill", type=float, metavar="M", help="Fill voids of the DEM this near to values. Default: 0, none.")
+@click.option(
+    "--dem-fill", type=float, metavar="M", help="Fill voids of the DEM this near to values. Default: 0, none."
+)
 @click.option(
     "--dem-feather", type=float, metavar="M", help="Width over which a DEM goes over into the next. Default: 0, a step."
 )

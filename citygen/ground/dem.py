@@ -104,6 +104,10 @@ class Reading:
     finest_m: float = 0.0
 
 
+PLAIN = Reading()
+"""Bilinear, nothing filled or feathered, full resolution."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dem:
     """
@@ -121,7 +125,7 @@ class Dem:
 
     rasters: tuple[DemRaster, ...]
     notes: tuple[str, ...] = ()
-    reading: Reading = Reading()
+    reading: Reading = PLAIN
 
 
 def open_dem(
@@ -169,7 +173,7 @@ def open_dem(
     if not paths:
         raise ConfigError("no DEM given")
     asked = None if crs is None else _parse_crs(crs)
-    reading = reading or Reading()
+    reading = reading or PLAIN
     rasters: list[DemRaster] = []
     notes: list[str] = []
     for found in collect(paths):

@@ -22,7 +22,7 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _GRID = re.compile(rb"\s*(ncols|nrows|xllcorner|xllcenter|yllcorner|yllcenter|cellsize|dx|dy)\s", re.IGNORECASE)
 _HGT = re.compile(r"[ns]\d\d[ew]\d\d\d.*\.hgt$", re.IGNORECASE)
 _HGT_BYTES = tuple(2 * columns * rows for columns, rows in ((1201, 1201), (3601, 3601), (1801, 3601), (7201, 7201)))
-_GDAL = {
+ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr, .msk beside it is looked at
     "GDAL_PAM_ENABLED": "NO",  # and none is written
     "GDAL_CACHEMAX": 64,  # MB; the windows that are read are never read twice
@@ -117,7 +117,7 @@ def opened(path: str | Path, driver: str, overview: int = -1) -> Iterator[Any]:
     from rasterio.io import MemoryFile
 
     level = {} if overview < 0 else {"OVERVIEW_LEVEL": overview}
-    with rasterio.Env(**_GDAL), warnings.catch_warnings():
+    with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said by ``open_dem`` in its own words
         try:
             if driver == ZIPPED:
@@ -182,7 +182,7 @@ def grid_extent(path: Path) -> tuple[float, float, float, float]:
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.Env(**_GDAL), rasterio.open(path.absolute(), driver=driver, sharing=False) as grid:
+        with rasterio.Env(**ENVIRONMENT), rasterio.open(path.absolute(), driver=driver, sharing=False) as grid:
             bounds = tuple(grid.bounds)
             degrees = grid.crs is None or grid.crs.is_geographic
     except RasterioError as error:

@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -272,7 +272,7 @@ def _by_proj(found: Vertical, crs: "CRS", places: Float64) -> Vertical:
     compound = CompoundCRS(f"WGS 84 + {crs.name}", [CRS("EPSG:4326"), crs])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a grid is missing is said below
-        group = TransformerGroup(compound, "EPSG:4979", always_xy=True, area_of_interest=area)
+        group = TransformerGroup(compound, "EPSG:4979", always_xy=True, area_of_interest=cast("Any", area))
     real = [each for each in group.transformers if "ballpark vertical" not in each.description.lower()]
     if real:
         # A foot as unit of the vertical CRS does not matter: what is converted is its zero.

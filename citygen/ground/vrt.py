@@ -1,8 +1,8 @@
 """
 A GDAL virtual raster (VRT) to the raster files that it puts together, read as data: GDAL never opens one here.
 
-Taken is what ``gdalbuildvrt`` writes: band 1 put together from whole local files that lie beside or below the VRT, each where its own
-georeference says. Everything that computes, cuts, warps, reaches elsewhere or nests is refused with its reason.
+Taken is what ``gdalbuildvrt`` writes: band 1 put together from whole local files that lie beside or below the VRT, each where its
+own georeference says. Everything that computes, cuts, warps, reaches elsewhere or nests is refused with its reason.
 """
 
 from dataclasses import dataclass
@@ -185,7 +185,7 @@ def _number(path: Path, text: str | None) -> float | None:
     try:
         return None if text is None or not text.strip() else float(text)
     except ValueError as error:
-        raise _refused(path, f"{text[:40]!r} is no number") from error
+        raise _refused(path, f"{str(text)[:40]!r} is no number") from error
 
 
 def _numbers(path: Path, text: str | None, count: int) -> tuple[float, ...] | None:

@@ -1,4 +1,4 @@
-"""Options to the ground: the DEM, fetched where it is remote, and how its heights become ellipsoidal; what a report says of both."""
+"""Options to the ground: the DEM, fetched where it is remote, and how its heights become ellipsoidal; what is reported of it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -18,8 +18,8 @@ from citygen.ground.dem import Dem
 from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
 from citygen.pipeline.extents import PARTS_REACH_M, check_overlap, extent, in_crs, lonlat_box, widened
-from citygen.pipeline.identity import file_digest, identity_of, input_files
 from citygen.pipeline.heights import open_ground, settle_heights
+from citygen.pipeline.identity import file_digest, identity_of, input_files
 from citygen.pipeline.remote import access_of, described
 from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi

@@ -38,6 +38,7 @@ def access_of(config: BuildConfig, progress: Progress) -> Access:
         copernicus_url=config.copernicus_url or plain.copernicus_url,
         s3_url=config.s3_url or "",
         progress=progress,
+        finest_m=config.dem_resolution,
     )
 
 
