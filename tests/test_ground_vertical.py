@@ -332,7 +332,8 @@ def test_nothing_known_is_in_the_report(tmp_path):
     assert report["vertical"] == {
         "datum": "that of the DEM, which does not say it",
         "known": False,
-        "assumed": "heights are taken as ellipsoidal (WGS 84)",
+        "assumed": "nobody says what the DEM's zero is; heights are taken as ellipsoidal (WGS 84): "
+        "give --vertical-crs, --geoid or --geoid-offset",
         "missing_grids": [],
         "geoid_offset_m": 0.0,
         "added_m": [0.0, 0.0],

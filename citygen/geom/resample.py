@@ -102,10 +102,10 @@ def refine(cells: Float64) -> Float64:
     nrows, ncols = cells.shape
     out = np.empty((FINER * (nrows - 3) + 1, FINER * (ncols - 3) + 1))
     for p in range(out.shape[0]):
-        y = min(p // FINER, max(nrows - 4, 0))
+        y = p // FINER  # always the patch that begins here: a node must not hang on where the window ends
         fy = p / FINER - y
         for q in range(out.shape[1]):
-            x = min(q // FINER, max(ncols - 4, 0))
+            x = q // FINER
             out[p, q] = _cubic(cells, y + 1, x + 1, q / FINER - x, fy)
     return out
 

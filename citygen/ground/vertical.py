@@ -31,6 +31,10 @@ LEVEL = "level ground"
 
 _DEGREES = "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step {} +step +proj=unitconvert +xy_in=rad +xy_out=deg"
 _ELLIPSOIDAL = "heights are ellipsoidal already"
+_UNKNOWN = (
+    "nobody says what the DEM's zero is; heights are taken as ellipsoidal (WGS 84): "
+    + "give --vertical-crs, --geoid or --geoid-offset"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def open_vertical(asked: Asked, dem: Dem | None, places: Float64, *, fetched: st
         When the grid does not cover the area.
     """
     crs, datum = _zero(asked, dem, fetched)
-    found = Vertical(datum=datum)
+    found = Vertical(datum=datum) if dem is None or crs is not None else Vertical(datum=datum, how=_UNKNOWN)
     if asked.geoid is not None:
         found = _by_grid(found, Path(asked.geoid), places)
     elif crs is not None:

@@ -26,6 +26,7 @@ from citygen.pipeline.inputs import Inputs
 from citygen.pipeline.plan import Plan
 from citygen.pipeline.remote import reported
 from citygen.pipeline.state import State
+from citygen.pipeline.surface import surface_report
 from citygen.roofs.base import FAMILIES, ROOFS
 from citygen.tiling.base import Grid
 from citygen.version import __version__
@@ -161,6 +162,7 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         ],
         "dem": [] if inputs.dem is None else [raster.path for raster in inputs.dem.rasters],
         "dem_notes": [] if inputs.dem is None else list(inputs.dem.notes),
+        "dem_check": surface_report(inputs.surface),
         "open_data": reported(inputs.open_data),
         "inputs": inputs.digests,
         "options": config.reported(),

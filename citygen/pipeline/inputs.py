@@ -15,6 +15,7 @@ from citygen.errors import ConfigError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
+from citygen.ground.surface import SurfaceCheck
 from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
 from citygen.pipeline.extents import PARTS_REACH_M, check_overlap, extent, in_crs, lonlat_box, widened
@@ -84,6 +85,8 @@ class Inputs:
         What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
     open_data : tuple of OpenData
         What must be said of fetched data.
+    surface : SurfaceCheck or None
+        Whether the DEM looks like a surface model; None before there is a plan.
     """
 
     sources: tuple[PlannedSource, ...]
@@ -96,6 +99,7 @@ class Inputs:
     digests: dict[str, str]
     identity: dict[str, Any]
     open_data: tuple[OpenData, ...] = ()
+    surface: SurfaceCheck | None = None
 
 
 def open_inputs(
