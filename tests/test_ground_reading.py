@@ -352,8 +352,17 @@ def test_cubic_ground_of_a_footprint_is_the_extreme_of_its_surface(tmp_path):
     assert ground.low[0] == pytest.approx(true.min(), abs=12 / 128)
     assert ground.high[0] == pytest.approx(true.max(), abs=12 / 128)
     assert ground.mean[0] == pytest.approx(true.mean(), abs=0.06)
-    plain, _ = ground_under(open_dem([tmp_path / "a.tif"]), from_polygons(np.array([shape], dtype=object)), UTM)
-    assert abs(plain.low[0] - true.min()) > 0.3
+
+
+def test_cubic_ground_sees_a_crest_between_cells(tmp_path):
+    z = np.tile(np.array([0, 0, 0, 10, 10, 0, 0, 0], dtype=np.float32), (8, 1))
+    path = write(tmp_path / "a.tif", z)
+    rings = from_polygons(np.array([shapely.box(X0 + 3.2, Y0 - 5, X0 + 4.8, Y0 - 3)], dtype=object))
+    high = {
+        kind: ground_under(open_dem([path], reading=Reading(kind)), rings, UTM)[0].high[0]
+        for kind in ("bilinear", "cubic")
+    }
+    assert high == pytest.approx({"bilinear": 10.0, "cubic": 11.25})
 
 
 @pytest.mark.parametrize("sampling", ["bilinear", "cubic"])

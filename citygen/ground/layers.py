@@ -55,6 +55,14 @@ class Layer:
         unit = CRS.from_wkt(first.crs).axis_info[0].unit_conversion_factor
         return np.array([across * unit, down * unit])
 
+    def affine(self) -> tuple[Float64, float]:
+        """Return what ``geom.resample.to_cells`` takes: (7,) float64, and a full turn in degrees, 0 for metres."""
+        first = self.rasters[0]
+        a, b, c, d, e, f = first.transform
+        det = a * e - b * d
+        middle = 0.5 * (first.bounds[0] + first.bounds[2])
+        return np.array([e / det, b / det, c, d / det, a / det, f, middle]), 360.0 if _is_degrees(first.crs) else 0.0
+
     def extent(self) -> tuple[int, int, int, int]:
         """Return first column, first row, end column, end row (exclusive) over all rasters."""
         cols = [col for col, _ in self.origins]

@@ -1,15 +1,16 @@
 """Points to the height of the ground at each: the first layer with a value wins; and windows of the surface between cells."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.geom.raster import heights
-from citygen.geom.resample import depth, feather, fill_voids, heights_cubic
+from citygen.geom.resample import depth, feather, fill_voids, heights_cubic, to_cells
 from citygen.ground.dem import Dem
-from citygen.ground.layers import Layer, from_pixels, layers_of, to_pixels
-from citygen.ground.windows import Box, batches, read_cells, read_window
+from citygen.ground.layers import Layer, from_pixels, layers_of, project
+from citygen.ground.windows import MAX_CELLS, Box, batches, read_cells, read_window
 
 
 def heights_at(dem: Dem, xy: Float64, crs: str) -> Float64:
@@ -42,10 +43,14 @@ def heights_at(dem: Dem, xy: Float64, crs: str) -> Float64:
 def sample(layers: tuple[Layer, ...], xy: Float64, crs: str, *, filled: bool = True) -> Float64:
     """Do what ``heights_at`` does, on layers; voids are filled only where no layer has a value, and only if ``filled``."""
     out = np.full(len(xy), np.nan)
-    left = np.arange(len(xy))
+    left: Int64 | None = None  # all of them
     fills = (False, True) if filled and layers and layers[0].reading.fill_m > 0.0 else (False,)
     for fill in fills:
         for layer in layers:
+            if left is None:
+                out = _in_layer(layer, xy, crs, fill)
+                left = np.flatnonzero(np.isnan(out))
+                continue
             if len(left) == 0:
                 return out
             out[left] = _in_layer(layer, xy[left], crs, fill)
@@ -55,18 +60,30 @@ def sample(layers: tuple[Layer, ...], xy: Float64, crs: str, *, filled: bool = T
 
 def _in_layer(layer: Layer, xy: Float64, crs: str, fill: bool) -> Float64:
     """Interpolate in one layer; NaN where it has no value."""
-    out = np.full(len(xy), np.nan)
     cubic = layer.reading.sampling == "cubic"
-    positions = to_pixels(layer, xy, crs)
-    extent = layer.extent()
-    reach = 1 + (max(_reach(layer, layer.reading.fill_m)) if fill else 0)
-    near = np.all((positions > np.subtract(extent[:2], reach)) & (positions < np.add(extent[2:], reach - 1)), axis=1)
-    rows = np.flatnonzero(near)
-    for members, box in batches(_cells_around(positions[rows], 1 if cubic else 0)):
-        some = rows[members]
-        corner = np.array([box[1], box[0]], dtype=np.int64)
-        out[some] = (heights_cubic if cubic else heights)(window(layer, box, filled=fill), corner, positions[some])
+    kernel, more = (heights_cubic, 1) if cubic else (heights, 0)
+    affine, turn = layer.affine()
+    reach = max(_reach(layer, layer.reading.fill_m)) if fill else 0
+    extent = np.array(layer.extent(), dtype=np.int64) + np.array([-1 - reach, -1 - reach, reach, reach])
+    places = np.ascontiguousarray(project(xy, crs, layer.crs))
+    positions, box = to_cells(places, affine, extent, turn)
+    first, end, near = box[:2] - more, box[2:4] + more, int(box[4])
+    if near == 0:
+        return np.full(len(xy), np.nan)
+    if int(np.prod(end - first)) <= min(MAX_CELLS, 64 * near * (2 + 2 * more) ** 2):
+        return _sampled(kernel, layer, (first[0], first[1], end[0], end[1]), positions, fill)
+    out = np.full(len(xy), np.nan)
+    rows = np.flatnonzero(np.isfinite(positions[:, 0]))
+    for members, around in batches(_cells_around(positions[rows], more)):
+        out[rows[members]] = _sampled(kernel, layer, around, positions[rows[members]], fill)
     return out
+
+
+def _sampled(kernel: Any, layer: Layer, box: Box, positions: Float64, fill: bool) -> Float64:
+    """Read a box of cells and interpolate in it."""
+    corner = np.array([box[1], box[0]], dtype=np.int64)
+    z: Float64 = kernel(window(layer, box, filled=fill), corner, positions)
+    return z
 
 
 def _cells_around(positions: Float64, more: int) -> Int64:
