@@ -181,3 +181,26 @@ def test_voids_scale_unit_and_mask_travel_along(tmp_path, access):
     assert np.isnan(ours[150])
     assert np.isnan(ours[305])
     assert ours[50] == pytest.approx(105 * 0.3048)
+
+
+def test_of_a_copernicus_tile_only_blocks_come(tmp_path, access):
+    name = "Copernicus_DSM_COG_10_N48_00_E011_00_DEM"
+    (tmp_path / "tiles" / name).mkdir(parents=True)
+    z = np.random.default_rng(0).random((2400, 2400), dtype=np.float32)
+    half = 0.5 / 2400
+    form = {"width": 2400, "height": 2400, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    place = {"transform": from_origin(11 - half, 49 + half, 1 / 2400, 1 / 2400)}
+    path = tmp_path / "tiles" / name / f"{name}.tif"
+    with rasterio.open(path, "w", driver="COG", blocksize=512, compress="deflate", **form, **place) as file:
+        file.write(z, 1)
+    with serving(tmp_path / "tiles") as bucket:
+        access = Access(cache=tmp_path / "cache", copernicus_url=bucket.url, wait_s=0.01)
+        area = [(11.5, 48.5, 11.51, 48.51)]
+        paths, _ = fetch_dems(["copernicus-glo30"], area, access)
+        assert bucket.served < 0.15 * path.stat().st_size
+        bucket.reset()
+        assert fetch_dems(["copernicus-glo30"], area, access)[0] == paths
+        assert bucket.requests == []
+    places = np.random.default_rng(1).uniform([11.5, 48.5], [11.51, 48.51], (300, 2))
+    ours, whole = (heights_at(open_dem(p), places, "EPSG:4326") for p in (paths, [path]))
+    assert np.abs(ours - whole).max() < 1e-6  # degrees are counted from another corner

@@ -23,6 +23,7 @@ from citygen.outcome import OUTCOMES, known_reasons
 from citygen.pipeline.folder import writing
 from citygen.pipeline.heights import vertical_report
 from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.placement import GOOD_M
 from citygen.pipeline.plan import Plan
 from citygen.pipeline.remote import reported
 from citygen.pipeline.state import State
@@ -155,6 +156,7 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
         "vertical": vertical_report(inputs.vertical),
+        "placement": placement_report(inputs),
         "grid": inputs.grid.name,
         "sources": [
             {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
@@ -172,6 +174,14 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         },
         "versions": _versions(),
     }
+
+
+def placement_report(inputs: Inputs) -> dict[str, Any] | None:
+    """Return what ``report.json`` says of the self-test: places over the area, and how far they land from where PROJ has them."""
+    found = inputs.placement
+    if found is None or not found.places:
+        return None
+    return {"places": found.places, "largest_error_m": round(found.error_m, 4), "good": found.error_m <= GOOD_M}
 
 
 def _sentences() -> dict[str, str]:

@@ -84,13 +84,15 @@ def settle_heights(
 
 def places_of(box: Bounds | None) -> Float64:
     """Return places all over an area and a little around it; (n, 2) float64, degrees, none without an area."""
+    if box is not None and not np.all(np.isfinite(box)):
+        box = None
     grids = []
     for west, south, east, north in () if box is None else boxes_of(box):
         xs = np.linspace(max(west - _AROUND_DEG, -180.0), min(east + _AROUND_DEG, 180.0), 9)
         ys = np.linspace(max(south - _AROUND_DEG, -90.0), min(north + _AROUND_DEG, 90.0), 9)
         grids.append(np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2))
     places: Float64 = np.concatenate(grids) if grids else np.empty((0, 2))
-    return places[np.all(np.isfinite(places), axis=1)]
+    return places
 
 
 def vertical_report(vertical: Vertical) -> dict[str, Any]:

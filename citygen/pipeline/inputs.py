@@ -19,8 +19,9 @@ from citygen.ground.surface import SurfaceCheck
 from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
 from citygen.pipeline.extents import PARTS_REACH_M, check_overlap, extent, in_crs, lonlat_box, widened
-from citygen.pipeline.heights import open_ground, settle_heights
+from citygen.pipeline.heights import open_ground, places_of, settle_heights
 from citygen.pipeline.identity import file_digest, identity_of, input_files
+from citygen.pipeline.placement import Placement, placement
 from citygen.pipeline.remote import access_of, described
 from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi
@@ -87,6 +88,8 @@ class Inputs:
         What must be said of fetched data.
     surface : SurfaceCheck or None
         Whether the DEM looks like a surface model; None before there is a plan.
+    placement : Placement or None
+        How far places land from where PROJ has them.
     """
 
     sources: tuple[PlannedSource, ...]
@@ -100,6 +103,7 @@ class Inputs:
     identity: dict[str, Any]
     open_data: tuple[OpenData, ...] = ()
     surface: SurfaceCheck | None = None
+    placement: Placement | None = None
 
 
 def open_inputs(
@@ -157,7 +161,7 @@ def open_inputs(
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
-    if box is None and (config.dem or config.geoid or config.vertical_crs):
+    if box is None:
         box = extent([s.source for s in sources], "OGC:CRS84")
     dem, rasters, origins = open_ground(config, box, access)
     if dem is not None:
@@ -171,7 +175,8 @@ def open_inputs(
     identity |= {"vertical": (vertical.operation if config.geoid is None else "", vertical.offset_m)}
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
     open_data = described([s.source for s in sources], origins)
-    return Inputs(sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data)
+    where = placement([s.source.info.crs for s in sources], crs, grid, vertical, places_of(box))
+    return Inputs(sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data, placement=where)
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from citygen.ground.vertical import to_ellipsoid
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
+from citygen.pipeline.placement import frame_of
 from citygen.roofs.base import ROOFS
 
 Region = tuple[float, float, float, float, float, float]
@@ -76,10 +77,8 @@ def make_scene(
 
 
 def tile_frame(key: tuple[int, int], options: TileOptions) -> LocalFrame:
-    """Return the frame at a tile's centre: from the grid alone, so it is the same whatever lies in the tile."""
-    west, south, east, north = options.grid.bounds(*key)
-    lonlat = to_lonlat(options.grid.crs, np.array([[(west + east) / 2, (south + north) / 2]]))
-    return LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
+    """Return the frame at a tile's centre."""
+    return frame_of(key, options.grid)
 
 
 def _to_frame(meshes: Meshes, frame: LocalFrame, options: TileOptions) -> tuple[Float64, Region]:
