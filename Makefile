@@ -76,6 +76,7 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/bench_import.py
 	$(BIN)/python benchmarks/bench_build.py --cold
 	$(BIN)/python benchmarks/bench_roofs.py
+	$(BIN)/python benchmarks/bench_sources.py
 
 clean:
 	rm -rf $(VENV) demo out build dist tests/tools/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

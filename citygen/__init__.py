@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from citygen.version import __version__
 
 if TYPE_CHECKING:
-    from citygen.api import City, build, open_city
+    from citygen.api import City, build, inspect, open_city
 
-_LAZY = {"City": "citygen.api", "build": "citygen.api", "open_city": "citygen.api"}
-__all__ = ["City", "__version__", "build", "open_city"]
+_LAZY = dict.fromkeys(("City", "build", "inspect", "open_city"), "citygen.api")
+__all__ = ["City", "__version__", "build", "inspect", "open_city"]
 
 
 def __getattr__(name: str) -> object:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import trimesh
     from PIL.Image import Image
 
+    from citygen.ground.dem import Dem
+
 PathLike = str | Path
 
 
@@ -104,6 +106,53 @@ def build(
         extra: dict[str, Any] = {} if progress is None else {"progress": progress}
         run(config, frames=frames, aoi_geometry=None if named else aoi, **extra)
         return City(Path(out), stack.pop_all())
+
+
+def inspect(
+    *sources: "gpd.GeoDataFrame | PathLike", aoi: Any = None, sample: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """
+    Say what footprints and DEMs hold, what is understood of them, and what a build would do; nothing is written.
+
+    Parameters
+    ----------
+    *sources : GeoDataFrame or path
+        Footprints, and rasters of heights.
+    aoi : path, 'W,S,E,N', Shapely geometry (lon/lat) or GeoJSON mapping, optional
+        Area of interest; everything without it.
+    sample : int, optional
+        Rows of each source that are read; all without it.
+    **options
+        Options of ``citygen inspect``, with underscores: ``map={"height": "HAUTEUR"}``, ``source_crs="EPSG:2154"``.
+
+    Returns
+    -------
+    dict
+        ``sources``, ``rasters``, ``errors`` (sources that cannot be used) and ``build``, as JSON can hold it; see
+        ``docs/inspect.schema.json``.
+
+    Raises
+    ------
+    ConfigError
+        For options that are wrong.
+
+    Examples
+    --------
+    >>> import geopandas, shapely
+    >>> plot = geopandas.GeoDataFrame({"HAUTEUR": [9.0]}, geometry=[shapely.box(5e5, 5.15e6, 500012, 5150008)], crs="EPSG:32631")
+    >>> [line["option"] for line in inspect(plot)["sources"][0]["suggestions"]]
+    ['--map height=HAUTEUR']
+    """
+    from citygen.pipeline.survey.inspect import inspect_sources
+    from citygen.sources.base import SourceOptions
+    from citygen.sources.memory import from_geodataframe
+
+    source = SourceOptions(crs=options.get("source_crs"), id_column=options.get("id_column"))
+    frames = tuple(from_geodataframe(s, options=source) for s in sources if not isinstance(s, str | Path))
+    named = isinstance(aoi, str | Path)
+    paths = [str(s) for s in sources if isinstance(s, str | Path)]
+    config = make_config({"buildings": paths, "aoi": str(aoi) if named else None, **options})
+    return inspect_sources(config, frames=frames, aoi_geometry=None if named else aoi, sample=sample)
 
 
 def open_city(out: PathLike) -> "City":
@@ -240,14 +289,68 @@ class City:
         """
         from PIL import Image
 
-        from citygen.ground.dem import open_dem
         from citygen.preview.scene import render
+
+        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], self._dem())
+        return Image.fromarray(render(scene, size=size))
+
+    def _dem(self) -> "Dem | None":
+        """Open the DEM that the city stands on, as far as its files are still there."""
+        from citygen.ground.dem import open_dem
 
         options = self.report["options"]
         present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
-        dem = open_dem(present, crs=options["dem_crs"]) if present else None
-        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], dem)
-        return Image.fromarray(render(scene, size=size))
+        said = {"crs": options["dem_crs"], "unit": options.get("dem_unit")}
+        return open_dem(present, **said) if present else None
+
+    def explain(self, feature_id: str) -> dict[str, Any]:
+        """
+        Say why one footprint is as it is: its row, the raw tags, each decision with its rule, in order.
+
+        Parameters
+        ----------
+        feature_id : str
+            An id of ``buildings``; of rejected rows and renamed ones too.
+
+        Returns
+        -------
+        dict
+            As JSON can hold it; see ``citygen.pipeline.explain.explain.explain_row``.
+
+        Raises
+        ------
+        InputError
+            When no footprint has the id; similar ones are named.
+        """
+        from citygen.pipeline.explain.explain import explain_row
+
+        return explain_row(self.out, feature_id)
+
+    def portrait(self, feature_id: str, *, size: tuple[int, int] = (960, 640)) -> "Image | None":
+        """
+        Draw one building in colour among its neighbours in grey; an outline that its parts stand for shows those.
+
+        Parameters
+        ----------
+        feature_id : str
+            An id of ``buildings``.
+        size : (width, height)
+            Pixels.
+
+        Returns
+        -------
+        PIL.Image.Image or None
+            None where nothing was built of it.
+        """
+        from PIL import Image
+
+        from citygen.pipeline.explain.explain import related
+        from citygen.pipeline.explain.portrait import portrait
+
+        shown = [feature_id, *related(self.out, "part_of", feature_id)]
+        place = (self.report["crs"], self._dem(), sum(self.report["vertical"]["added_m"]) / 2)
+        drawn = portrait(self.out, self.entries, shown, place, size=size)
+        return None if drawn is None else Image.fromarray(drawn)
 
     def save(self, out: PathLike, *, overwrite: bool = False) -> Path:
         """

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from citygen.errors import ConfigError, InputError
+from citygen.log import redacted
 
 
 def _listed(value: object) -> object:
@@ -47,6 +48,16 @@ def _counted(value: object) -> object:
     return int(text)
 
 
+def _country(value: object) -> object:
+    """Accept an ISO 3166-1 alpha-2 code in any case."""
+    if value is None:
+        return None
+    text = str(value).strip().lower()
+    if not (len(text) == 2 and text.isascii() and text.isalpha()):
+        raise ValueError("give the two letters of a country, as DE")
+    return text
+
+
 MOST_FEATURES = 200
 """Dormers, and chimneys, that one building may be given."""
 Count = Annotated[int | Literal["auto"] | None, BeforeValidator(_counted)]
@@ -75,6 +86,7 @@ class BuildConfig(BaseModel):
     out: str = Field("out", description="Output folder.")
     crs: str | None = Field(None, description="Working CRS, metres. Default: the UTM zone of the area.")
     source_crs: str | None = Field(None, description="CRS of footprint files that do not say theirs.")
+    swap_axes: bool = Field(False, description="Footprint files hold latitude (or north) first: x and y are exchanged.")
     dem_crs: str | None = Field(None, description="CRS of DEM files that do not say theirs.")
     layer: str | None = Field(None, description="Layer to read where a file holds several.")
     id_column: str | None = Field(None, description="Column that holds the footprints' ids.")
@@ -103,8 +115,18 @@ class BuildConfig(BaseModel):
     geoid_offset: float | None = Field(
         None, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
     )
-    storey_height: float = Field(3.0, ge=1, le=20, description="Metres a storey.")
-    default_height: float | None = Field(None, gt=0, le=1000, description="Eave height where nothing is known, metres.")
+    storey_height: float | None = Field(
+        None, ge=1, le=20, description="Metres a storey of a dwelling. Default: by country, else 3."
+    )
+    default_height: float | None = Field(
+        None, gt=0, le=1000, description="Eave height where the data give none, metres. Default: it is estimated."
+    )
+    country: Annotated[str | None, BeforeValidator(_country)] = Field(
+        None, description="Where the footprints are (DE, FR, ...), for the height of a storey."
+    )
+    height_model: Literal["auto", "off"] = Field(
+        "auto", description="Whether a model may learn heights from the data's own."
+    )
     dormers: Count = Field(None, description="Dormers on pitched roofs where the data give no number: N or auto.")
     chimneys: Count = Field(None, description="Chimneys on pitched roofs where the data give no number: N or auto.")
     roof_segments: int | None = Field(
@@ -113,6 +135,9 @@ class BuildConfig(BaseModel):
     overhang: float = Field(0.0, ge=0, le=3, description="How far roofs reach beyond the walls, metres.")
     roof_thickness: float = Field(
         0.2, ge=0.02, le=2, description="From a roof's surface to the underside of its overhang, metres."
+    )
+    party_walls: Literal["keep", "drop"] = Field(
+        "keep", description="Walls that two solids hide from each other: written, or left out (solids are open there)."
     )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
@@ -125,8 +150,15 @@ class BuildConfig(BaseModel):
         return self._without(_MANNER | _INPUTS)
 
     def reported(self) -> dict[str, Any]:
-        """Return the options for a report: inputs as they were named, and what changes the result; not how it was run."""
-        return self._without(_MANNER)
+        """
+        Return the options for a report: inputs as they were named, and what changes the result; not how it was run.
+
+        Passwords and tokens in the names of inputs are left out.
+        """
+        found = self._without(_MANNER)
+        for name in _INPUTS:
+            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+        return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in sorted(self.model_dump(mode="json").items()) if name not in names}
@@ -157,6 +189,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot read the config file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML: values are nested too deeply") from error
     strange = sorted(set(document) - {"build"})
     if strange:
         raise InputError(f"{path}: unknown table [{strange[0]}]; options of a build stand under [build]")

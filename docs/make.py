@@ -117,6 +117,7 @@ def inputs() -> str:
     from citygen.attributes.dialect import DIALECTS
     from citygen.attributes.keys import KEYS
     from citygen.attributes.rule import rules_in_order
+    from citygen.attributes.storeys import COUNTRIES
     from citygen.ground.remote import REMOTE_DEMS
     from citygen.sources.base import REMOTES, SOURCES
 
@@ -131,7 +132,8 @@ def inputs() -> str:
     for dialect in DIALECTS:
         columns = [f"{key}: {', '.join(f'`{c.name}`' for c in found)}" for key, found in dialect.columns.items()]
         dialects.append([f"`{dialect.name}`", dialect.text, "; ".join(columns)])
-    rules = [[str(k), f"`{rule.name}`", rule.text] for k, rule in enumerate(rules_in_order(), 1)]
+    rules = [[str(k), f"`{rule.name}`", rule.text, rule.sigma] for k, rule in enumerate(rules_in_order(), 1)]
+    storeys = [[f"`{code.upper()}`", f"{metres:g} m", source] for code, (metres, source) in sorted(COUNTRIES.items())]
     parts = [
         f"# Inputs\n\n{_NOTE}",
         "## Footprints\n\nThe content of a file decides its format, not its name.\n",
@@ -153,8 +155,12 @@ def inputs() -> str:
         "a wall gets hips; an edge that ends amid a wall makes a half hip.\n",
         "## Dialects\n\nA dialect says which columns hold which key. It is recognised by the columns, or named with `--dialect`.\n",
         f"{table(['dialect', 'what it is', 'columns, the first readable one wins'], dialects)}\n",
-        "## Heights\n\nThe rules run in this order; `height_from` names the one that decided.\n",
-        f"{table(['', 'rule', 'what it takes'], rules)}\n",
+        "## Heights\n\nThe rules run in this order; `height_from` names the one that decided, `height_sigma_m` is how sure it is\n"
+        "(one standard deviation). More in [heights](heights.md).\n",
+        f"{table(['', 'rule', 'what it takes', 'uncertainty'], rules)}\n",
+        "## Storeys\n\nA storey of a dwelling is 3 m, or what its country's building law makes it (`addr:country`,\n"
+        "`--map country=...`, `--country XX`); other building types scale with it, and `--storey-height` stands above both.\n",
+        f"{table(['country', 'storey', 'from'], storeys)}\n",
     ]
     return "\n".join(parts)
 
@@ -215,6 +221,18 @@ def draw_sample(path: Path) -> None:
     citygen.build(town.buildings, dem=town.dem, aoi=town.aoi).plot(size=(1280, 800)).save(path, optimize=True)
 
 
+def draw_explain(path: Path) -> None:
+    """Draw one house of the bundled sample, as ``citygen explain --picture`` does."""
+    import citygen
+    from citygen.sample import bundled_sample
+
+    town = bundled_sample()
+    city = citygen.build(town.buildings, dem=town.dem, aoi=town.aoi)
+    picture = city.portrait("way/1002866")
+    if picture is not None:
+        picture.save(path, optimize=True)
+
+
 def figures() -> dict[str, Callable[[Path], None]]:
     """Return what draws each picture below docs/images/: a strip a registered roof shape, and those of ``FIGURES``."""
     from citygen.roofs.base import ROOFS
@@ -224,6 +242,7 @@ def figures() -> dict[str, Callable[[Path], None]]:
 
 FIGURES: dict[str, Callable[[Path], None]] = {
     "sample.png": draw_sample,
+    "explain.png": draw_explain,
     "roofs.png": draw_roofs.sheet,
     "roof-features.png": draw_options.draw_features,
     "roof-overhangs.png": draw_options.draw_overhangs,

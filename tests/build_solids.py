@@ -23,18 +23,19 @@ def attributes(n: int, **columns) -> Attributes:
         "roof_angle_deg",
         "roof_overhang_m",
         "roof_direction_deg",
+        "levels_underground",
         "dormers",
         "chimneys",
     )
     values = {name: np.full(n, np.nan) for name in numbers}
-    values |= {
-        name: np.full(n, "", dtype=object) for name in ("roof_shape", "roof_orientation", "class_name", "part_hint")
-    }
+    words = ("roof_shape", "roof_orientation", "class_name", "part_hint", "wall_material", "roof_material", "country")
+    values |= {name: np.full(n, "", dtype=object) for name in words}
     values |= {name: np.zeros(n, dtype=bool) for name in ("roof_direction_is_named", "is_part")}
     values |= {name: np.full(n, NO_COLOUR, dtype=np.int64) for name in ("wall_colour", "roof_colour")}
     values |= {
         "height_m": np.full(n, 9.0),
         "min_height_m": np.zeros(n),
+        "height_sigma_m": np.ones(n),
         "height_from": np.full(n, "height", dtype=object),
     }
     out = Attributes(**values)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyogrio
 import pytest
 
+from citygen.attributes.dialect import recognise_dialect
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.read import read_attributes
 from citygen.outcome import verdicts
@@ -23,6 +24,7 @@ def load(source: Path, scratch: Path) -> pa.Table:
 def test_la_rochelle_hauteur(testdata: Path, tmp_path: Path, key: str) -> None:
     table = load(testdata / "realdata" / "01_larochelle_bdtopo_dem" / "buildings_bdtopo.gpkg", tmp_path)
     options = AttributeOptions(column_map={key: "hauteur", "levels": "nombre_d_etages", "class": "usage_1"})
+    table = table.append_column("dialect", [["plain"] * table.num_rows])
     attributes, findings = read_attributes(table, np.full(table.num_rows, 100.0), options)
     read, other = attributes.height_m, attributes.eave_height_m
     if key == "eave_height":
@@ -52,20 +54,14 @@ def test_la_rochelle_hauteur_is_the_eave(testdata: Path, tmp_path: Path) -> None
 
 def test_den_haag_both_heights(testdata: Path, tmp_path: Path) -> None:
     table = load(testdata / "realdata" / "08_denhaag_lod2_west" / "footprints_west.gpkg", tmp_path)
-    options = AttributeOptions(
-        column_map={
-            "height": "ridge_rel",
-            "eave_height": "eaves_rel",
-            "roof:shape": "roofType",
-            "part_of": "building_id",
-        }
-    )
+    assert recognise_dialect(table.column_names) == "citygml"
+    options = AttributeOptions(column_map={"part_of": "building_id"})
     attributes, findings = read_attributes(table, np.full(table.num_rows, 100.0), options)
     assert len(attributes) == 632
     assert np.array_equal(attributes.height_m, table["ridge_rel"].to_numpy())
     assert np.array_equal(attributes.eave_height_m, table["eaves_rel"].to_numpy())
     assert (attributes.height_from == "height").all()
-    assert np.count_nonzero(attributes.roof_shape == "1030") == 169
+    assert np.count_nonzero(attributes.roof_shape == "gabled") == 169
     assert attributes.part_hint.tolist() == [name or "" for name in table["building_id"].to_pylist()]
     assert findings == []
 

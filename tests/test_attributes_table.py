@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from citygen.attributes.classes import CLASSES
 from citygen.attributes.dialect import DIALECTS, Column, Dialect, columns_needed, recognise_dialect, source_columns
+from citygen.attributes.estimates import Estimate, Estimates
 from citygen.attributes.keys import KEYS, check_column_map
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import parse_table
 from citygen.attributes.read import read_attributes
 from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.attributes.rule import HEIGHT_RULES, Evidence, rules_in_order
+from citygen.attributes.storeys import COUNTRIES, is_country
 from citygen.errors import ConfigError
 from citygen.model.attributes import NO_COLOUR, Attributes
 from citygen.outcome import Finding, verdicts
@@ -96,6 +98,7 @@ def test_any_table_gives_a_positive_body_in_every_row_and_is_left_alone(rows, ra
     assert (attributes.eave_height_m[both] <= attributes.height_m[both]).all()
     assert (attributes.height_from[both] == "height").all()
     assert set(attributes.height_from.tolist()) <= set(HEIGHT_RULES.names())
+    assert (attributes.height_sigma_m > 0).all()  # False where NaN
     direction = attributes.roof_direction_deg
     assert ((direction >= 0) & (direction < 360) | np.isnan(direction)).all()
     assert all(len(set(f.rows.tolist())) == len(f.rows) == len(f.details or f.rows) for f in findings)
@@ -126,6 +129,7 @@ def test_empty_table_and_table_without_known_columns() -> None:
 def test_dtypes_are_those_of_the_model() -> None:
     attributes, _ = read(table_of([{"height": "5"}]))
     wanted = {"height_from": "O", "roof_shape": "O", "roof_orientation": "O", "class_name": "O", "part_hint": "O"}
+    wanted |= {"wall_material": "O", "roof_material": "O", "country": "O"}
     wanted |= {"roof_direction_is_named": "bool", "is_part": "bool", "wall_colour": "int64", "roof_colour": "int64"}
     for field in dataclasses.fields(Attributes):
         assert getattr(attributes, field.name).dtype == np.dtype(wanted.get(field.name, "float64")), field.name
@@ -191,16 +195,19 @@ def test_osm_words() -> None:
         {"height": "12", "roof:shape": " Gabled", "roof:height": "3", "roof:angle": "40°", "roof:direction": "nnw"}
         | {"roof:orientation": "ACROSS", "building": "House", "building:levels": "3", "roof:levels": "1"}
         | {"building:colour": "#fff", "roof:colour": "tan", "min_height": "1.5"}
-        | {"roof:dormers": "4", "roof:chimneys": "0"}
+        | {"roof:dormers": "4", "roof:chimneys": "0", "building:levels:underground": "1", "addr:country": "DE"}
+        | {"building:material": "bricks", "roof:material": "tiles"}
     )
     assert said == {}
     assert found == {
         "height_m": 12.0, "eave_height_m": pytest.approx(math.nan, nan_ok=True), "min_height_m": 1.5,
-        "height_from": "height", "levels": 3.0, "roof_levels": 1.0, "roof_shape": "gabled", "roof_height_m": 3.0,
+        "height_from": "height", "height_sigma_m": 1.0,
+        "levels": 3.0, "roof_levels": 1.0, "roof_shape": "gabled", "roof_height_m": 3.0,
         "roof_angle_deg": 40.0, "roof_overhang_m": pytest.approx(math.nan, nan_ok=True),
         "roof_direction_deg": 337.5, "roof_direction_is_named": True,
         "roof_orientation": "across", "dormers": 4.0, "chimneys": 0.0, "class_name": "house", "is_part": False, "part_hint": "",
-        "wall_colour": 0xFFFFFF, "roof_colour": 0xD2B48C,
+        "wall_colour": 0xFFFFFF, "roof_colour": 0xD2B48C, "wall_material": "brick", "roof_material": "roof_tiles",
+        "levels_underground": 1.0, "country": "de",
     }  # fmt: skip
 
 
@@ -208,6 +215,22 @@ def test_a_direction_in_degrees_is_not_named() -> None:
     attributes, _ = read(table_of([{"roof:direction": w} for w in ("370", "-45", "-1e-20", "360", "S")]))
     assert attributes.roof_direction_deg.tolist() == [10.0, 315.0, 0.0, 0.0, 180.0]
     assert attributes.roof_direction_is_named.tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("tags", "wall", "roof", "said"),
+    [
+        ({"building:material": " Bricks", "roof:material": "Tiles"}, "brick", "roof_tiles", set()),
+        ({"building:material": "half-timbered"}, "timber_framing", "", set()),
+        ({"building:material": "papier mache"}, "papier mache", "", {"wall_material='papier mache'"}),
+        ({"building:material": "x", "roof:material": "<b>"}, "x", "<b>", {"wall_material='x'; roof_material='<b>'"}),
+    ],
+)
+def test_materials_are_canonical_or_noted(tags, wall, roof, said) -> None:
+    found, findings = row({"height": "5", **tags})
+    assert (found["wall_material"], found["roof_material"]) == (wall, roof)
+    assert set(findings.values()) == said
+    assert set(findings) == ({"material_unknown"} if said else set())
 
 
 def test_older_synonyms_stand_in_where_the_tag_is_missing_or_unreadable() -> None:
@@ -282,6 +305,22 @@ def test_height_rules(tags, height, eave, underside, rule) -> None:
         ({"height": "3", "building:levels": "30"}, 3, None, 0, "height=3 with levels=30"),
         ({"height": "5", "eave_height": "7"}, 5, None, 0, "eave_height=7 above height=5"),
         ({"height": "9", "eave_height": "4", "min_height": "6"}, 9, None, 6, "eave_height=4 below underside=6"),
+        (
+            {"height": "20", "building:levels": "4", "building:min_level": "4"},
+            20,
+            None,
+            0,
+            "min_level=4 not below levels=4",
+        ),
+        (
+            {"height": "9", "roof:height": "6", "building:levels": "3"},
+            9,
+            None,
+            0,
+            "height=9 less roof_height=6 with levels=3",
+        ),
+        ({"height": "30", "building:levels": "2", "building": "house"}, 30, None, 0, "height=30 with levels=2"),
+        ({"eave_height": "24", "building:levels": "2", "roof:levels": "1"}, None, 24, 0, "height=24 with levels=3"),
     ],
 )
 def test_contradictions_are_settled_and_shown(tags, height, eave, underside, detail) -> None:
@@ -291,6 +330,68 @@ def test_contradictions_are_settled_and_shown(tags, height, eave, underside, det
     )
     assert found["min_height_m"] == underside
     assert said == {"height_contradiction": detail}
+
+
+def test_high_storeys_are_no_contradiction_where_the_type_has_them() -> None:
+    assert row({"height": "22", "building:levels": "2", "building": "church"})[1] == {}
+    assert row({"height": "44", "building:levels": "1", "building": "house"})[1] == {}  # a tower says one storey
+    assert list(row({"height": "22.6", "building:levels": "3", "building": "house"})[1]) == ["height_contradiction"]
+
+
+def test_the_country_makes_the_storey_unless_the_user_does() -> None:
+    rows = [{"building:levels": "4", "addr:country": word} for word in ("DE", "IN", "", "Germany", "AQ")]
+    attributes, findings = read(table_of(rows))
+    assert attributes.eave_height_m.tolist() == pytest.approx([10.8, 12.2, 12.0, 12.0, 12.0])
+    assert [(f.code, f.rows.tolist(), f.details) for f in findings] == [("country_unknown", [3], ["germany"])]
+    table = table_of([*rows, {"building:levels": "4", "building": "office"}])
+    german = read_attributes(table, np.zeros(6), AttributeOptions(country="de"))[0]
+    assert german.eave_height_m.tolist() == pytest.approx([10.8, 12.2, 10.8, 10.8, 12.0, 12.6])
+    own = read_attributes(table, np.zeros(6), AttributeOptions(storey_height_m=2.5, country="de"))[0]
+    assert own.eave_height_m.tolist() == pytest.approx([10.0] * 5 + [2.5 * 4 * 7 / 6])
+    assert all(2.4 <= metres <= 3.3 and source for metres, source in COUNTRIES.values())
+    assert all(is_country(code) for code in COUNTRIES)
+
+
+def test_estimates_decide_in_their_order_and_say_how_sure_they_are() -> None:
+    nan = math.nan
+    said = {
+        "model": ([nan, 6.1, nan, nan, nan, 5.0], 1.5),
+        "neighbours": ([7.0, 7.0, 7.0, nan, nan, nan], 2.0),
+        "class_area": ([8.0, 8.0, 8.0, 8.0, nan, nan], 3.0),
+    }
+    by_rule = {
+        name: Estimate(np.array(metres), np.full(6, sigma), np.full(6, 8.0), np.full(6, 120.0))
+        for name, (metres, sigma) in said.items()
+    }
+    rows = [{}, {"building:levels": "3"}, {"building:levels": "3"}, {"min_height": "7"}, {}, {"height": "9"}]
+    for of_top in (True, False):
+        attributes, findings = read_attributes(
+            table_of(rows), np.full(6, 96.0), AttributeOptions(), Estimates(of_top, by_rule)
+        )
+        assert attributes.height_from.tolist() == ["neighbours", "model", "levels", "class_area", "default", "height"]
+        guessed = attributes.height_m if of_top else attributes.eave_height_m
+        assert guessed[[0, 1, 3]].tolist() == [7.0, 6.1, 10.0]  # the last: a storey above its underside
+        assert attributes.height_sigma_m.tolist() == pytest.approx([2.0, 1.5, math.hypot(1.4, 0.9), 3.0, 2.4, 1.0])
+        texts = {f.code: f.details for f in findings}
+        assert texts["height_neighbours"] == ["7 m, the median of 8 within 120 m"]
+        assert texts["height_class"] == ["10 m, the median of 8 of its type and size"]
+        assert texts["height_model"] == ["6.1 m, learned from 8 buildings"]
+
+
+def test_storeys_below_the_ground_alone_are_underground() -> None:
+    assert list(row({"building:levels": "0", "building:levels:underground": "2"})[1]) == [
+        "height_default",
+        "underground",
+    ]
+    assert row({"building:levels": "2", "building:levels:underground": "2"})[1] == {}
+    assert row({"building:levels": "0", "building:levels:underground": "1", "height": "3"})[1] == {}
+
+
+def test_eave_and_roof_height_together_stand_for_the_top() -> None:
+    found, said = row({"eave_height": "6", "roof:height": "3", "roof:shape": "gabled"})
+    assert (found["eave_height_m"], found["roof_height_m"], found["height_from"]) == (6.0, 3.0, "eave_height")
+    assert math.isnan(found["height_m"])  # the roof adds its own to the eave
+    assert said == {}
 
 
 def test_several_contradictions_of_a_row_are_one_finding() -> None:
@@ -347,13 +448,16 @@ def evidence_of_all_kinds() -> Evidence:
     ]
     parsed = parse_table(table_of(rows), options)
     n = len(parsed)
-    return Evidence(parsed, np.full(n, 50.0), np.full(n, 3.0), np.array([0, 0, 0, 3.0, 0]), options)
+    every = np.full(n, 7.0)
+    guess = Estimate(every, every / 4, every, every * 10)
+    estimates = Estimates(of_top=True, by_rule=dict.fromkeys(("model", "neighbours", "class_area"), guess))
+    return Evidence(parsed, np.full(n, 50.0), np.full(n, 3.0), np.array([0, 0, 0, 3.0, 0]), options, estimates)
 
 
 @pytest.mark.parametrize("name", HEIGHT_RULES.names())
 def test_each_rule_keeps_its_contract(name: str) -> None:
     rule, evidence = HEIGHT_RULES[name], evidence_of_all_kinds()
-    assert (rule.name, bool(rule.text)) == (name, True)
+    assert (rule.name, bool(rule.text), bool(rule.sigma)) == (name, True, True)
     n = len(evidence.parsed)
     still_open = np.ones(n, dtype=bool)
     before = repr((evidence, still_open))
@@ -363,12 +467,22 @@ def test_each_rule_keeps_its_contract(name: str) -> None:
     decided = ~(np.isnan(decision.height_m) & np.isnan(decision.eave_height_m))
     assert decided.any(), "a rule that never decides is not tested"
     assert (np.fmax(decision.height_m, decision.eave_height_m)[decided] > 0).all()
+    assert decision.sigma_m.shape == (n,)
+    assert (decision.sigma_m[decided] > 0).all(), "a rule that states no uncertainty"
     assert decision.details is None or decision.details.shape == (n,)
 
 
 def test_rules_run_in_the_written_order_and_the_last_decides_all() -> None:
     rules = rules_in_order()
-    assert [rule.name for rule in rules] == ["height", "eave_height", "levels", "default"]
+    assert [rule.name for rule in rules] == [
+        "height",
+        "eave_height",
+        "model",
+        "levels",
+        "neighbours",
+        "class_area",
+        "default",
+    ]
     assert all(one.order < other.order for one, other in itertools.pairwise(rules))
     evidence = evidence_of_all_kinds()
     assert not np.isnan(rules[-1].decide(evidence, np.ones(len(evidence.parsed), dtype=bool)).eave_height_m).any()
@@ -379,9 +493,11 @@ def test_each_dialect_keeps_its_contract(name: str) -> None:
     dialect = DIALECTS[name]
     assert (dialect.name, bool(dialect.text)) == (name, True)
     asked = {c.name for key in KEYS for c in source_columns(dialect, key, {})}
+    assert not dialect.marks & dialect.signature
     assert dialect.signature <= asked
-    assert recognise_dialect(sorted(dialect.signature) or ["height"]) == name
+    assert recognise_dialect(sorted(dialect.signature | dialect.marks) or ["height"]) == name
     samples = {"roof_orientation": "along", "roof_shape": "flat", "class": "house", "part": "yes", "part_of": "w1"}
+    samples |= {"wall_material": "brick", "roof_material": "slate", "country": "de"}
     samples |= {"wall_colour": "red", "roof_colour": "red", "location": "underground", "roof_direction": "90"}
     for key, columns in dialect.columns.items():
         for column in columns:  # every column that the dialect names arrives
@@ -391,7 +507,8 @@ def test_each_dialect_keeps_its_contract(name: str) -> None:
                 assert lines is not None
                 assert [each is None for each in lines.geometry] == [False, True], column
                 continue
-            table = pa.table({"dialect": [name] * 2, column.name: [samples.get(key, "2"), None]})
+            beside = {column.minus: ["-1", "-1"]} if column.minus else {}
+            table = pa.table({"dialect": [name] * 2, column.name: [samples.get(key, "2"), None], **beside})
             given, empty = plain_rows(*read(table))
             assert given != empty, (key, column)
 
@@ -407,6 +524,7 @@ def test_units_turns_and_words_are_data(monkeypatch: pytest.MonkeyPatch) -> None
         "Test.",
         {
             "height": (Column("H", bare_unit="ft"),),
+            "eave_height": (Column("E", bare_unit="ft", minus="G"),),
             "roof_direction": (Column("RIDGE", turn_deg=90),),
             "roof_shape": (Column("F"),),
         },
@@ -417,7 +535,10 @@ def test_units_turns_and_words_are_data(monkeypatch: pytest.MonkeyPatch) -> None
     table = pa.table(
         {"dialect": ["x"] * 3, "H": ["100", "10 m", None], "RIDGE": [0.0, 300.0, None], "F": [3100, 9999, 1]}
     )
-    attributes, _ = read(table)
+    table = table.append_column("E", [[30.0, 31.5, 9.0]]).append_column("G", [["10", "8.5 m", None]])
+    attributes, findings = read(table)
+    assert attributes.eave_height_m.tolist() == pytest.approx([20 * 0.3048, 31.5 * 0.3048 - 8.5, 6.0])
+    assert [f.details for f in findings if f.code == "attribute_unread"] == [["E='9'"]]
     assert attributes.height_m.tolist() == pytest.approx([30.48, 10.0, math.nan], nan_ok=True)
     assert attributes.roof_direction_deg.tolist() == pytest.approx([90.0, 30.0, math.nan], nan_ok=True)
     assert attributes.roof_shape.tolist() == ["gabled", "", "other"]
@@ -449,7 +570,7 @@ def test_rows_of_several_dialects_are_read_each_in_its_own() -> None:
 
 
 def test_unknown_dialect_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match=r"unknown dialect 'klingon'; known: .*osm.*plain"):
+    with pytest.raises(ConfigError, match=r"unknown dialect 'klingon'; known: .*osm, .*plain"):
         read(pa.table({"dialect": ["klingon"], "height": ["5"]}))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import bench_build
 import bench_import
 import bench_roofs
+import bench_sources
 import marked
 import pytest
 import real_data
@@ -152,3 +153,15 @@ def test_the_readme_has_its_figures() -> None:
         body = shown.split(f"<!-- {name}:start -->")[1].split(f"<!-- {name}:end -->")[0]
         assert "| --- |" in body, name
         assert "cores of" in body, f"{name}: figures name their machine"
+
+
+def test_every_reader_of_the_openstreetmap_benchmark_finds_the_buildings(tmp_path: Path) -> None:
+    path = tmp_path / "made.osm.pbf"
+    bench_sources.synthesise(path, 900)
+    found = {name: bench_sources.run_one(name, path) for name in bench_sources.READERS}
+    rows = {name: each["rows"] for name, each in found.items()}
+    assert rows["osmium, one bare pass"] == 0
+    assert rows["citygen, all tags"] == rows["citygen, as a build reads"]
+    assert 890 <= rows["citygen, all tags"] <= 910
+    assert all(each["seconds"] > 0 < each["peak_mib"] for each in found.values())
+    assert bench_sources.markdown(found, path.stat().st_size).count("\n") == len(found) + 1

@@ -112,7 +112,7 @@ def test_two_sources_of_one_name_with_null_ids_and_columns_of_two_types(tmp_path
         (tmp_path / folder).mkdir()
         frame.to_parquet(tmp_path / folder / "town.parquet")
     sources = [str(tmp_path / folder / "town.parquet") for folder in "pq"]
-    build(tmp_path / "out", buildings=sources, ground_z=0, id_column="id")
+    build(tmp_path / "out", buildings=sources, ground_z=0, id_column="id", default_height=5)
     found = accounted(tmp_path / "out")
     assert len(found) == 6
     assert sorted(row["source"] for row in found.values()) == ["town"] * 3 + ["town#2"] * 3
@@ -120,7 +120,7 @@ def test_two_sources_of_one_name_with_null_ids_and_columns_of_two_types(tmp_path
     assert found["x#2"]["source"] == "town#2"
     assert {row["tile"] for row in found.values()}.isdisjoint({"mine", None})
     one_alone = tmp_path / "alone"
-    build(one_alone, buildings=sources[:1], ground_z=0, id_column="id")
+    build(one_alone, buildings=sources[:1], ground_z=0, id_column="id", default_height=5)
     for name, row in rows(one_alone).items():
         assert row["height_m"] == found[name]["height_m"], "another source's column type changed a value"
         assert row["height_from"] == found[name]["height_from"]

@@ -82,7 +82,9 @@ def test_the_readme_python_runs(tmp_path: Path) -> None:
 
 def test_every_option_in_the_readme_exists() -> None:
     known = set(
-        re.findall(r"--[a-z][a-z-]+", "".join(help_text(name) for name in ("build", "roofs", "sample", "validate")))
+        re.findall(
+            r"--[a-z][a-z-]+", "".join(map(help_text, ("build", "explain", "inspect", "roofs", "sample", "validate")))
+        )
     )
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - NOT_OURS
     assert used, "the README shows options"

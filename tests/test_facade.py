@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS
+from citygen.facade import colours as palettes
 from citygen.facade.colours import colours
 from citygen.model.attributes import NO_COLOUR
 
 
-def paint(ids, classes=None, flat=None, wall=None, roof=None):
+def paint(ids, classes=None, flat=None, wall=None, roof=None, materials=None):
     n = len(ids)
     none = np.full(n, NO_COLOUR)
     return colours(
@@ -15,6 +17,7 @@ def paint(ids, classes=None, flat=None, wall=None, roof=None):
         np.array(classes or [""] * n, dtype=object),
         np.zeros(n, dtype=bool) if flat is None else np.array(flat),
         (none if wall is None else np.array(wall), none if roof is None else np.array(roof)),
+        None if materials is None else tuple(np.array(words, dtype=object) for words in materials),
     )
 
 
@@ -43,6 +46,25 @@ def test_colours_vary_and_stay_muted():
         assert len(np.unique(each, axis=0)) >= 5
         assert np.ptp(each.astype(int), axis=1).max() < 130
         assert each.min() > 40
+
+
+def test_every_known_material_has_colours_of_its_own():
+    assert set(palettes.WALL_MATERIALS) == set(WALL_MATERIALS.values())
+    assert set(palettes.ROOF_MATERIALS) == set(ROOF_MATERIALS.values())
+    ids = [f"way/{k}" for k in range(100)]
+    for name, palette in palettes.WALL_MATERIALS.items():
+        walls, roofs = paint(ids, materials=([name] * 100, [""] * 100))
+        assert {int(r) << 16 | int(g) << 8 | int(b) for r, g, b in walls.tolist()} == set(palette)
+        assert np.array_equal(roofs, paint(ids)[1])
+    for name, palette in palettes.ROOF_MATERIALS.items():
+        roofs = paint(ids, materials=([""] * 100, [name] * 100))[1]
+        assert {int(r) << 16 | int(g) << 8 | int(b) for r, g, b in roofs.tolist()} == set(palette)
+
+
+def test_a_colour_stands_above_a_material_and_a_strange_material_changes_nothing():
+    walls, _ = paint(["a", "b"], wall=[0x123456, NO_COLOUR], materials=(["brick", "papier mache"], ["", ""]))
+    assert walls[0].tolist() == [0x12, 0x34, 0x56]
+    assert walls[1].tolist() == paint(["a", "b"])[0][1].tolist()
 
 
 def test_flat_and_pitched_and_industrial_roofs_differ():

@@ -215,7 +215,7 @@ def test_file_that_overture_made_builds(testdata: Path, tmp_path: Path) -> None:
     report = outcome.report
     assert report["sources"][0]["dialect"] == "overture"
     assert report["footprints"] == 100
-    assert report["heights_from"] == {"default": 61, "height": 39}
+    assert report["heights_from"] == {"default": 2, "height": 39, "neighbours": 59}
     assert report["outcomes"]["rejected"] == 0
     raw = pq.read_table(path, columns=["id", "height"])
     wanted = {name: height for name, height in zip(*raw.to_pydict().values(), strict=True) if height is not None}

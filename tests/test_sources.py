@@ -16,6 +16,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from city_models import city_gml, city_json, city_json_seq, city_objects, gml_buildings
 from citygen.errors import InputError, MissingCRSError
 from citygen.sources import json_stream
 from citygen.sources.aoi import read_aoi
@@ -70,6 +71,24 @@ def write_parquet(gdf: gpd.GeoDataFrame, path: Path, **options: object) -> Path:
     return path
 
 
+def write_city_json(gdf: gpd.GeoDataFrame, path: Path) -> Path:
+    model = city_json(city_objects(gdf), crs=CRS)
+    path.write_text(json.dumps(model), encoding="utf-8")
+    return path
+
+
+def write_city_seq(gdf: gpd.GeoDataFrame, path: Path) -> Path:
+    path.write_text(city_json_seq(city_objects(gdf), crs=CRS), encoding="utf-8")
+    return path
+
+
+def write_city_gml(gdf: gpd.GeoDataFrame, path: Path) -> Path:
+    path.write_text(
+        city_gml(gml_buildings(gdf), crs="urn:ogc:def:crs,crs:EPSG::25832,crs:EPSG::7837"), encoding="utf-8"
+    )
+    return path
+
+
 WRITERS: dict[str, tuple[str, Callable[[gpd.GeoDataFrame, Path], Path]]] = {
     "gpkg": ("gpkg", lambda g, d: write_ogr(g, d / "a.gpkg", "GPKG")),
     "gpkg-no-index": ("gpkg", lambda g, d: write_ogr(g, d / "a.gpkg", "GPKG", SPATIAL_INDEX="NO")),
@@ -89,6 +108,9 @@ WRITERS: dict[str, tuple[str, Callable[[gpd.GeoDataFrame, Path], Path]]] = {
             g[g.geometry.notna()], d / "a.parquet", geometry_encoding="geoarrow", schema_version="1.1.0"
         ),
     ),
+    "cityjson": ("cityjson", lambda g, d: write_city_json(g, d / "a.city.json")),
+    "cityjsonseq": ("cityjsonseq", lambda g, d: write_city_seq(g, d / "a.city.jsonl")),
+    "citygml": ("citygml", lambda g, d: write_city_gml(g, d / "a.gml")),
     "memory": ("memory", lambda g, d: d),
 }
 
@@ -114,8 +136,13 @@ def read(source: Source, bbox: tuple[float, float, float, float] | None = None, 
     return pa.concat_tables(tables).combine_chunks()
 
 
+OWN_TESTS = {"osm": "test_sources_osm.py"}
+"""Formats that cannot hold the frame above (their places are degrees, their values text) and have a file of their own."""
+
+
 def test_every_format_has_a_writer_here() -> None:
-    assert set(SOURCES.names()) == {name for name, _ in WRITERS.values()} - {"memory"}
+    assert set(SOURCES.names()) == {name for name, _ in WRITERS.values()} - {"memory"} | set(OWN_TESTS)
+    assert all((Path(__file__).parent / name).is_file() for name in OWN_TESTS.values())
 
 
 def test_rows_are_those_of_the_file(kind: str, source: Source) -> None:

@@ -62,31 +62,28 @@ CLASSES: dict[str, ClassDefaults] = {
 """Defaults by building type; a type that is not here counts as unknown."""
 
 
-def storey_heights(class_name: Objects, storey_height_m: float) -> Float64:
+def storey_factors(class_name: Objects) -> Float64:
     """
-    Return the storey height of each row's building type.
+    Return the storey height of each row's building type, as a multiple of a dwelling's.
 
     Parameters
     ----------
     class_name : (n,) object of str
         Lower case; unknown types and '' count as dwellings.
-    storey_height_m : float
-        Of a dwelling.
 
     Returns
     -------
     (n,) float64
-        Metres.
 
     Examples
     --------
-    >>> storey_heights(np.array(["house", "office"], dtype=object), 3.0).tolist()
-    [3.0, 3.5]
+    >>> storey_factors(np.array(["house", "farm", ""], dtype=object)).tolist()
+    [1.0, 1.0, 1.0]
     """
     words, codes = _distinct(class_name)
     factors = np.array([CLASSES[word].storey_factor if word in CLASSES else 1.0 for word in words])
-    heights: Float64 = factors[codes] * storey_height_m if len(words) else np.zeros(0)
-    return heights
+    out: Float64 = factors[codes] if len(words) else np.zeros(0)
+    return out
 
 
 def default_eaves(class_name: Objects, area_m2: Float64) -> tuple[Float64, Objects]:

@@ -26,11 +26,20 @@ class Column:
         Unit of a length that states none; a key of ``units.METRES``.
     turn_deg : float
         Added to a bearing: 90 where the source gives the ridge instead of the down-slope direction.
+    minus : str
+        A column of the same unit that is subtracted from a length, '' for none: altitudes of roof and ground make a
+        height. Where it is not given, the value counts as unreadable.
     """
 
     name: str
     bare_unit: str = "m"
     turn_deg: float = 0.0
+    minus: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The source's columns that it reads."""
+        return (self.name, self.minus) if self.minus else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,10 @@ class Dialect:
         other word.
     signature : frozenset of str
         Columns by which the dialect is recognised.
+    marks : frozenset of str
+        Further such columns, which are not read.
+    fewest : int
+        How many of both a source must have.
     outline_column : str
         A row with a value other than 'no' here is an outline, even if it is marked as a part too; '' for none.
     """
@@ -60,6 +73,8 @@ class Dialect:
     columns: Mapping[str, tuple[Column, ...]]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     signature: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    fewest: int = 1
     outline_column: str = ""
 
     def __post_init__(self) -> None:
@@ -68,8 +83,9 @@ class Dialect:
             raise ValueError(f"dialect {self.name!r} names unknown keys {sorted(unknown)}")
 
     def recognise(self, columns: Iterable[str]) -> int:
-        """Return how many of a source's columns belong to this dialect alone; 0 when none."""
-        return len(self.signature.intersection(columns))
+        """Return how many of a source's columns belong to this dialect alone; 0 when there are too few."""
+        found = len((self.signature | self.marks).intersection(columns))
+        return found if found >= self.fewest else 0
 
 
 DIALECTS: Registry[Dialect] = Registry("dialect", room="citygen.attributes.dialects", group="citygen.dialects")
@@ -119,9 +135,11 @@ def source_columns(dialect: Dialect, key: str, column_map: Mapping[str, str]) ->
     Returns
     -------
     tuple of Column
-        Each column once, in the order to ask.
+        Each column once, in the order to ask. What the user maps to another key is not read for this one, unless by its
+        canonical name.
     """
-    own = dialect.columns.get(key, ())
+    mapped = {name for other, name in column_map.items() if other != key}
+    own = tuple(column for column in dialect.columns.get(key, ()) if column.name not in mapped)
     asked = list(own) if key in _NEVER_FOREIGN else [*own, Column(key)]
     if key in column_map:
         name = column_map[key]
@@ -161,5 +179,6 @@ def columns_needed(available: Iterable[str], dialect: str, column_map: Mapping[s
     ['HAUTEUR', 'building']
     """
     words, checked = DIALECTS[dialect], check_column_map(column_map)
-    wanted = {column.name for key in KEYS for column in source_columns(words, key, checked)} | {words.outline_column}
+    read = {name for key in KEYS for column in source_columns(words, key, checked) for name in column.names}
+    wanted = read | {words.outline_column}
     return [name for name in dict.fromkeys(available) if name in wanted]

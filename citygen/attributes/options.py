@@ -18,10 +18,12 @@ class AttributeOptions:
     column_map : mapping of str to str
         Canonical key to a source's column. It is asked before the dialect's own columns; rows where it is null (other
         sources of the same table) fall back on those.
-    storey_height_m : float
-        Of a dwelling, in [1, 20]; other building types scale with it.
+    storey_height_m : float or None
+        Of a dwelling, in [1, 20]; other building types scale with it. None means by country.
     default_height_m : float or None
-        Eave height where nothing is known; None means by building type and floor area.
+        Eave height where the source gives none; None means that it is estimated (``rules``).
+    country : str
+        ISO 3166-1 alpha-2 code, lower case, of rows that name none; '' where it is not known.
 
     Raises
     ------
@@ -30,12 +32,13 @@ class AttributeOptions:
     """
 
     column_map: Mapping[str, str] = field(default_factory=dict)
-    storey_height_m: float = 3.0
+    storey_height_m: float | None = None
     default_height_m: float | None = None
+    country: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "column_map", check_column_map(self.column_map))
-        if not 1 <= self.storey_height_m <= 20:
+        if self.storey_height_m is not None and not 1 <= self.storey_height_m <= 20:
             raise ConfigError(f"storey height {self.storey_height_m} m: give one from 1 to 20 m")
         default, high = self.default_height_m, KEYS["height"].high
         if default is not None and not (math.isfinite(default) and MIN_BODY_M <= default <= high):

@@ -16,6 +16,7 @@ from citygen.arraytypes import AnyArray, Bool, Float64, Int64, Objects
 from citygen.attributes.columns import Words, is_numeric, numbers_of, shown, words_of
 from citygen.attributes.dialect import DIALECTS, PLAIN, Column, Dialect, recognise_dialect, source_columns
 from citygen.attributes.keys import KEYS, Key
+from citygen.attributes.materials import ROOF_MATERIALS, WALL_MATERIALS, canonical_materials
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.units import METRES, PARSERS, compass_word
 from citygen.model.attributes import NO_COLOUR
@@ -44,6 +45,7 @@ class Parsed:
     min_height_m: Float64
     levels: Float64
     min_level: Float64
+    levels_underground: Float64
     roof_levels: Float64
     roof_height_m: Float64
     roof_angle_deg: Float64
@@ -60,6 +62,9 @@ class Parsed:
     is_part: Bool
     wall_colour: Int64
     roof_colour: Int64
+    wall_material: Objects
+    roof_material: Objects
+    country: Objects
     height_is_zero: Bool
     unread: Objects
 
@@ -118,7 +123,7 @@ def _dialect_rows(table: pa.Table) -> list[tuple[Dialect, Int64]]:
 
 def _sub_table(table: pa.Table, dialect: Dialect, column_map: Mapping[str, str], rows: Int64) -> pa.Table:
     """Return the rows and the columns that one dialect needs."""
-    wanted = {column.name for key in KEYS for column in source_columns(dialect, key, column_map)}
+    wanted = {name for key in KEYS for column in source_columns(dialect, key, column_map) for name in column.names}
     wanted.add(dialect.outline_column)
     return table.select([name for name in dict.fromkeys(table.column_names) if name in wanted]).take(pa.array(rows))
 
@@ -135,6 +140,7 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         min_height_m=reader.numbers("min_height").values,
         levels=reader.numbers("levels").values,
         min_level=reader.numbers("min_level").values,
+        levels_underground=reader.numbers("levels_underground").values,
         roof_levels=reader.numbers("roof_levels").values,
         roof_height_m=reader.numbers("roof_height").values,
         roof_angle_deg=reader.numbers("roof_angle").values,
@@ -151,6 +157,9 @@ def _parse_dialect(table: pa.Table, dialect: Dialect, column_map: Mapping[str, s
         is_part=reader.parts(),
         wall_colour=reader.colours("wall_colour"),
         roof_colour=reader.colours("roof_colour"),
+        wall_material=canonical_materials(reader.words("wall_material"), WALL_MATERIALS),
+        roof_material=canonical_materials(reader.words("roof_material"), ROOF_MATERIALS),
+        country=reader.words("country"),
         height_is_zero=height.is_zero | eave.is_zero,
         unread=reader.unread,
     )
@@ -179,7 +188,7 @@ class _Reader:
     def columns(self, key: str) -> list[Column]:
         """Return the columns of a key that the table has, in the order to ask."""
         asked = source_columns(self.dialect, key, self.column_map)
-        return [column for column in asked if column.name in self.names]
+        return [column for column in asked if self.names.issuperset(column.names)]
 
     def coded(self, column: str) -> Words:
         """Return a column as coded words; each is coded once."""
@@ -196,6 +205,8 @@ class _Reader:
             raw = self.table.column(column.name)
             words = None if is_numeric(raw) and key.kind != "colour" else self.coded(column.name)
             found, given = _numbers_in(raw if words is None else words, key, column)
+            if column.minus:
+                found = np.round(found - self.lengths(column.minus, key, column), 6)  # a micrometre: no float noise
             given &= np.isnan(values)
             if key.zero_is_unknown:
                 is_zero |= given & (found == 0)
@@ -207,6 +218,11 @@ class _Reader:
             if key.kind == "bearing" and words is not None:
                 is_named |= taken & ~np.isnan(words.numbers(compass_word))
         return _Numbers(values, is_zero & np.isnan(values), is_named)
+
+    def lengths(self, name: str, key: Key, like: Column) -> Float64:
+        """Read a column in the unit of another, NaN where it is not given or unreadable."""
+        raw = self.table.column(name)
+        return _numbers_in(raw if is_numeric(raw) else self.coded(name), key, like)[0]
 
     def words(self, name: str, *, lower: bool = True) -> Objects:
         """Read a word in our vocabulary, '' where not given; the first column with one wins."""
@@ -230,12 +246,17 @@ class _Reader:
 
     def parts(self) -> Bool:
         """Say which rows are marked as parts; one that is an outline too is none, unless the user mapped the mark."""
-        said = self.words("part")
-        marked: Bool = np.logical_or.reduce([said == word for word in _YES])
+        marked = self.marked()
         outline = self.dialect.outline_column
         if outline in self.names and "part" not in self.column_map:
             other = self.coded(outline).texts(lambda word: "" if word.strip().lower() == "no" else word)
-            marked &= other == ""
+            marked = marked & (other == "")
+        return marked
+
+    def marked(self) -> Bool:
+        """Say which rows carry the mark of a part, whatever else they are."""
+        said = self.words("part")
+        marked: Bool = np.logical_or.reduce([said == word for word in _YES])
         return marked
 
     def reject(self, bad: Bool, column: Column) -> None:

@@ -12,9 +12,13 @@ from itertools import pairwise
 import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Objects
+from citygen.attributes.estimates import Estimates, take
 from citygen.attributes.options import AttributeOptions
 from citygen.attributes.parsed import Parsed
 from citygen.registry import Registry
+
+NO_ESTIMATES = Estimates()
+"""No row has an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Evidence:
         Ground to underside as given or from the open storeys below; 0 where neither.
     options : AttributeOptions
         The user's.
+    estimates : Estimates
+        What the plan of the run found for rows without a height; nothing by default.
     """
 
     parsed: Parsed
@@ -41,6 +47,7 @@ class Evidence:
     storey_m: Float64
     underside_m: Float64
     options: AttributeOptions
+    estimates: Estimates = NO_ESTIMATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,15 @@ class Decision:
     ----------
     height_m, eave_height_m : (n,) float64
         Ground to top, ground to eave; NaN where the rule does not say. Positive.
+    sigma_m : (n,) float64
+        One standard deviation of that height, metres; positive wherever the row is decided.
     details : (n,) object of str, or None
         One text a row for the rule's note.
     """
 
     height_m: Float64
     eave_height_m: Float64
+    sigma_m: Float64
     details: Objects | None = None
 
 
@@ -76,6 +86,8 @@ class HeightRule:
         Rules run in rising order; no two share one.
     text : str
         One sentence.
+    sigma : str
+        One sentence: the stated uncertainty, one standard deviation, and where it comes from.
     decide : callable
         ``(evidence, still_open) -> Decision``; pure.
     note : str
@@ -85,6 +97,7 @@ class HeightRule:
     name: str
     order: int
     text: str
+    sigma: str
     decide: Callable[[Evidence, Bool], Decision]
     note: str = ""
 
@@ -106,7 +119,7 @@ def rules_in_order() -> list[HeightRule]:
     Examples
     --------
     >>> [rule.name for rule in rules_in_order()]
-    ['height', 'eave_height', 'levels', 'default']
+    ['height', 'eave_height', 'model', 'levels', 'neighbours', 'class_area', 'default']
     """
     rules = sorted(HEIGHT_RULES, key=lambda rule: rule.order)
     for one, other in pairwise(rules):
@@ -118,3 +131,10 @@ def rules_in_order() -> list[HeightRule]:
 def unknown_heights(n: int) -> Float64:
     """Return (n,) float64 of NaN."""
     return np.full(n, np.nan)
+
+
+def estimated(evidence: Evidence, still_open: Bool, name: str, text: Callable[[int, float], str]) -> Decision:
+    """Decide open rows by the estimate that the plan of the run left for a rule; at least a storey above the underside."""
+    low = evidence.underside_m, evidence.storey_m
+    taken = take(evidence.estimates, name, still_open, low, text)
+    return Decision(taken.height_m, taken.eave_height_m, taken.sigma_m, taken.details)

@@ -22,6 +22,8 @@ _PLAIN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _LENGTH = re.compile(rf"({_NUMBER}) ?(m|met(?:er|re)s?|м|ft|feet|foot|'|\")?")
 _FEET_INCHES = re.compile(r"([0-9]+) ?(?:'|ft|feet|foot) ?([0-9]+(?:[.,][0-9]*)?) ?(?:\"|in|inch|inches)")
 _COUNT = re.compile(_NUMBER)
+_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
+_FRACTION = re.compile("([0-9]{1,4}) ?([½¼¾])")
 _ANGLE = re.compile(rf"({_NUMBER}) ?(?:°|º|deg|degrees?)?")
 _QUOTES = str.maketrans({"′": "'", "’": "'", "‘": "'", "`": "'", "″": '"', "”": '"', "“": '"'})
 _LONGEST = 64
@@ -90,10 +92,13 @@ def parse_count(word: str, _bare_unit: str = "") -> float:
 
     Examples
     --------
-    >>> [parse_count(w) for w in ("3.5", "3;4", "III")]
-    [3.5, nan, nan]
+    >>> [parse_count(w) for w in ("3.5", "2½", "3;4", "III")]
+    [3.5, 2.5, nan, nan]
     """
     folded = word.strip().lower()
+    half = _FRACTION.fullmatch(folded)
+    if half:
+        return float(half[1]) + _FRACTIONS[half[2]]
     return _number(folded) if len(folded) <= _LONGEST and _COUNT.fullmatch(folded) else math.nan
 
 

@@ -37,6 +37,9 @@ SCHEMA = pa.schema(
         ("wall_area_m2", pa.float64()),
         ("footprint_area_m2", pa.float64()),
         ("volume_m3", pa.float64()),
+        ("height_sigma_m", pa.float64()),
+        ("shared_wall_area_m2", pa.float64()),
+        ("area_change", pa.float64()),
         ("geometry", pa.binary()),
     ]
 )

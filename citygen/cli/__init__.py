@@ -12,6 +12,8 @@ from citygen.version import __version__
 
 COMMANDS = {
     "build": "Build a city from footprints and a DEM.",
+    "explain": "Say why one building is as it is.",
+    "inspect": "Say what footprints and DEMs hold, and what a build would do.",
     "roofs": "List the roof shapes that can be built.",
     "sample": "Write the sample town, or a large one.",
     "selftest": "Land known control points.",

@@ -14,6 +14,7 @@ _FILE = "citygen.toml"
 _STAGES = {
     "fetch": "fetching open data",
     "plan": "reading footprints",
+    "heights": "estimating heights",
     "tiles": "building",
     "preview": "drawing the preview",
     "finish": "writing the catalogue",
@@ -27,7 +28,7 @@ _STAGES = {
     multiple=True,
     metavar="SRC",
     help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "or overture[:RELEASE].",
+    "CityJSON, CityGML, overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",
@@ -44,6 +45,9 @@ _STAGES = {
 )
 @click.option("--crs", metavar="CRS", help="Working CRS, metres. Default: the UTM zone of the area.")
 @click.option("--source-crs", metavar="CRS", help="CRS of footprint files that do not say theirs.")
+@click.option(
+    "--swap-axes/--no-swap-axes", default=None, help="Footprint files hold latitude (or north) first. Default: no."
+)
 @click.option("--dem-crs", metavar="CRS", help="CRS of DEM files that do not say theirs.")
 @click.option("--cache", metavar="DIR", help="Folder of fetched data. Default: the user's cache folder.")
 @click.option("--overture-url", metavar="URL", help="Mirror of Overture's bucket.")
@@ -81,9 +85,13 @@ _STAGES = {
 @click.option(
     "--dem-resolution", type=float, metavar="M", help="Read DEMs with smaller cells from overviews. Default: never."
 )
-@click.option("--storey-height", type=float, metavar="M", help="Metres a storey. Default: 3.")
+@click.option("--storey-height", type=float, metavar="M", help="Metres a storey. Default: by country, else 3.")
 @click.option(
-    "--default-height", type=float, metavar="M", help="Eave height where nothing is known. Default: by class and area."
+    "--default-height", type=float, metavar="M", help="Eave height where the data give none. Default: it is estimated."
+)
+@click.option("--country", metavar="XX", help="Country of the footprints (DE, FR, ...), for the height of a storey.")
+@click.option(
+    "--height-model", metavar="auto|off", help="Whether a model may learn heights from the data's own. Default: auto."
 )
 @click.option("--dormers", metavar="N|auto", help="Dormers on pitched roofs whose data give no number. Default: none.")
 @click.option(
@@ -95,6 +103,11 @@ _STAGES = {
 @click.option("--overhang", type=float, metavar="M", help="How far roofs reach beyond the walls. Default: 0.")
 @click.option(
     "--roof-thickness", type=float, metavar="M", help="From a roof's surface to its overhang's underside. Default: 0.2."
+)
+@click.option(
+    "--party-walls",
+    metavar="keep|drop",
+    help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
 )
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")
@@ -216,6 +229,7 @@ def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
     lines += [f"  {entry['count']:>7}  {code}: {entry['meaning']}" for code, entry in report["reasons"].items()]
     heights = ", ".join(f"{n} {name}" for name, n in report["heights_from"].items())
     lines.append(f"heights from: {heights or 'none'}")
+    lines += height_model(report["heights"])
     lines.append(f"roofs: {', '.join(f'{n} {name}' for name, n in report['roofs'].items()) or 'none'}")
     size = report["tile_bytes"] / 1e6
     lines.append(
@@ -226,3 +240,29 @@ def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
     names = ["tileset.json", "buildings.parquet", "report.json", *(["preview.png"] if preview else [])]
     lines.append(f"wrote {out}/: {', '.join(names)}")
     return "\n".join(lines)
+
+
+def height_model(heights: dict[str, Any]) -> list[str]:
+    """
+    Say what became of the model of heights, in a line a case; nothing where every footprint has a height.
+
+    Parameters
+    ----------
+    heights : dict
+        Of a report.
+
+    Returns
+    -------
+    list of str
+    """
+    if not heights["not_given"]:
+        return []
+    model = heights["model"]
+    cases = {"with_storeys": "footprints with storeys", "without_storeys": "footprints without storeys"}
+    told = [
+        f"height model for {text}: {'used for ' + str(model[case]['rows']) if model[case]['used'] else 'not used'}; "
+        f"{model[case]['why']}"
+        for case, text in cases.items()
+        if case in model
+    ]
+    return told or [f"height model: not used; {model['why']}"]

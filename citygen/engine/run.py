@@ -11,6 +11,7 @@ from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.engine import local, pool
 from citygen.log import get_logger
+from citygen.pipeline.evidence import estimate_heights, learner
 from citygen.pipeline.extents import no_footprint
 from citygen.pipeline.finish import Tally, finish
 from citygen.pipeline.folder import locked, remove_outputs, remove_state
@@ -86,7 +87,8 @@ def run(
     began = time.perf_counter()
     inputs = open_inputs(config, frames=frames, aoi_geometry=aoi_geometry, progress=progress)
     out = Path(config.out)
-    stamp = stamp_of({"options": config.result_options(), **inputs.identity})
+    model = learner() if config.height_model == "auto" else ""
+    stamp = stamp_of({"options": config.result_options(), "height_model": model, **inputs.identity})
     state, replace = prepare_out(out, stamp, resume=config.resume, overwrite=config.overwrite)
     seconds = {"open": time.perf_counter() - began}
     fresh = not out.exists()
@@ -115,6 +117,10 @@ def _plan(config: BuildConfig, inputs: Inputs, state: State, fresh: bool, progre
     try:
         state.start()
         plan = make_plan(inputs, state.plan_folder, config.map)
+        progress("heights", 0, 0)
+        own = {name for slices in plan.tiles.values() for name, _ in slices}
+        learns = config.height_model == "auto"
+        plan.heights = estimate_heights(state.plan_folder, own, _attributes(config), model=learns)
         if not plan.tiles and inputs.aoi is not None and (plan.outside or not plan.unplaced):
             raise no_footprint(inputs.aoi, inputs.crs, [s.source for s in inputs.sources], config.aoi)
         remove_outputs(state.out)
@@ -124,6 +130,11 @@ def _plan(config: BuildConfig, inputs: Inputs, state: State, fresh: bool, progre
         if not done:
             remove_state(state.out, fresh=fresh)
     return plan
+
+
+def _attributes(config: BuildConfig) -> AttributeOptions:
+    """Return what the options say of attributes."""
+    return AttributeOptions(config.map, config.storey_height, config.default_height, config.country or "")
 
 
 def _tiles(
@@ -137,13 +148,14 @@ def _tiles(
         dem=inputs.dem,
         ground_z=config.ground_z,
         vertical=inputs.vertical,
-        attributes=AttributeOptions(config.map, config.storey_height, config.default_height),
+        attributes=_attributes(config),
         formats=inputs.formats,
         dormers=config.dormers,
         chimneys=config.chimneys,
         roof_segments=config.roof_segments,
         overhang_m=config.overhang,
         roof_thickness_m=config.roof_thickness,
+        party_walls=config.party_walls,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]
@@ -166,4 +178,5 @@ def _tiles(
 def _task(state: State, plan: Plan, key: tuple[int, int]) -> TileTask:
     """Describe one tile for a worker."""
     slices = tuple((name, batch) for name, batch in plan.tiles[key])
-    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out))
+    beside = tuple(plan.guests.get(key, ()))
+    return TileTask(key[0], key[1], slices, str(state.plan_folder), str(state.out), beside)

@@ -30,6 +30,7 @@ _DESCRIPTIONS = {
     "id": "The source's own id of the footprint.",
     "height_m": "Ground datum to roof top, metres.",
     "height_from": "Which rule gave the height.",
+    "height_sigma_m": "Stated uncertainty of that height, one standard deviation, metres.",
     "roof_shape": "The roof shape that was built.",
     "outcome": "ok, or degraded: built with a fallback or repair.",
 }
@@ -80,6 +81,8 @@ def encode(scene: Scene) -> bytes:
             {"name": "surface", "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.9}},
         ],
     }
+    if scene.is_open:
+        document["asset"]["extras"] = {"citygen": {"party_walls": "drop"}}
     document["accessors"], primitive = _primitive(scene, buffer)
     document["meshes"] = [{"name": "buildings", "primitives": [primitive]}]
     document["extensions"] = {"EXT_structural_metadata": _metadata(scene.table, buffer)}

@@ -37,11 +37,20 @@ MIN_FACE_M2 = 1e-9
 MIN_WALL_M = 0.01
 """m. Least wall below a roof, so that floor and eave never share an edge (roof-only parts: spires, canopies)."""
 
+SPIKE_WIDTH_M = 0.02
+"""m. A thinner antenna or cut is residue: both sides of a line drawn out and back, rounded to 7 decimals of a degree (1 cm)."""
+
+SPIKE_SLOPE = 0.25
+"""Ratio. An antenna is four times as long as it is wide at least; what is shorter is a corner, however small."""
+
 MIN_AREA_M2 = 0.01
 """m2. Smaller footprints are digitising residue: rejected."""
 
 MIN_WIDTH_M = 0.004
 """m. Twice the area over the perimeter: narrower footprints are slivers: rejected."""
+
+MOST_AREA_CHANGE = 0.5
+"""Share. A repair that would change the area by more does not know what was meant: rejected."""
 
 MAX_AREA_M2 = 25e6
 """m2. Larger footprints are not buildings (the largest roofs on Earth are below 2 km2): rejected."""

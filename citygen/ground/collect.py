@@ -65,14 +65,23 @@ def collect(paths: Sequence[str | Path]) -> list[Found]:
     return list({each.path: each for each in reversed(found)}.values())[::-1]
 
 
-def _tiles(folder: Path) -> list[Path]:
+def holds_rasters(folder: Path) -> bool:
+    """Say whether a folder holds files whose names end like those of rasters."""
+    return bool(_named(folder))
+
+
+def _named(folder: Path) -> list[Path]:
     """Return the rasters of a folder, by their names' endings, sorted."""
-    files = sorted(
+    return sorted(
         each.absolute()
         for each in folder.iterdir()
-        if each.name.lower().endswith(_TILES) and not each.name.startswith(".")
+        if each.name.lower().endswith(_TILES) and not each.name.startswith(".") and each.is_file()
     )
-    files = [each for each in files if each.is_file()]
+
+
+def _tiles(folder: Path) -> list[Path]:
+    """Return the rasters of a folder, at least one."""
+    files = _named(folder)
     if not files:
         raise InputError(f"DEM {folder}: the folder holds no rasters ({KNOWN})")
     return files

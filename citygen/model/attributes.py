@@ -25,9 +25,13 @@ class Attributes:
     min_height_m : (n,) float64
         From the ground datum to the underside; 0 where nothing says otherwise, never NaN, never negative.
     height_from : (n,) object of str
-        The rule that gave the height: 'height', 'eave_height', 'levels', 'default'.
+        The rule that gave the height: 'height', 'eave_height', 'levels', ...
+    height_sigma_m : (n,) float64
+        Its stated uncertainty, one standard deviation; positive, never NaN.
     levels : (n,) float64
         Storeys without the roof's; NaN where not given.
+    levels_underground : (n,) float64
+        Storeys below the ground, which are not built; NaN where not given.
     roof_levels : (n,) float64
         Storeys within the roof; NaN where not given.
     roof_shape : (n,) object of str
@@ -52,13 +56,19 @@ class Attributes:
         The id of that outline when the source says it, else ''.
     wall_colour, roof_colour : (n,) int64
         0xRRGGBB in sRGB, or ``NO_COLOUR``.
+    wall_material, roof_material : (n,) object of str
+        A canonical material, the source's word where it is not known, '' where none.
+    country : (n,) object of str
+        ISO 3166-1 alpha-2, lower case; '' where not given.
     """
 
     height_m: Float64
     eave_height_m: Float64
     min_height_m: Float64
     height_from: Objects
+    height_sigma_m: Float64
     levels: Float64
+    levels_underground: Float64
     roof_levels: Float64
     roof_shape: Objects
     roof_height_m: Float64
@@ -74,6 +84,9 @@ class Attributes:
     part_hint: Objects
     wall_colour: Int64
     roof_colour: Int64
+    wall_material: Objects
+    roof_material: Objects
+    country: Objects
 
     def __len__(self) -> int:
         return len(self.height_from)

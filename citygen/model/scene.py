@@ -27,6 +27,8 @@ class Scene:
         Columns of what is known of each building: float64 or str objects.
     lon, lat : float
         Degrees: the frame's origin, at height 0 above the ellipsoid.
+    is_open : bool
+        Whether walls that two solids hide from each other were left out: the solids are open there.
     """
 
     positions: Float64
@@ -37,6 +39,7 @@ class Scene:
     table: Mapping[str, AnyArray]
     lon: float
     lat: float
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

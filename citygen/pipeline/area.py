@@ -58,6 +58,28 @@ class Area:
             near[rest] = shapely.intersects(self.geometry, shapely.box(*box[rest].T))
         return np.asarray(near, dtype=bool)
 
+    def near(self, box: Float64, reach_m: float) -> Bool:
+        """
+        Say which extents come within reach of the area.
+
+        Parameters
+        ----------
+        box : (n, 4) float64
+            NaN where there is none.
+        reach_m : float
+            Metres.
+
+        Returns
+        -------
+        (n,) bool
+        """
+        west, south, east, north = self.geometry.bounds
+        near = (box[:, 0] <= east + reach_m) & (box[:, 2] >= west - reach_m)
+        near &= (box[:, 1] <= north + reach_m) & (box[:, 3] >= south - reach_m)
+        index = np.flatnonzero(near & ~self._surely(box))
+        near[index] = shapely.dwithin(self.geometry, shapely.box(*box[index].T), reach_m)
+        return np.asarray(near, dtype=bool)
+
     def _surely(self, box: Float64) -> Bool:
         """Say which extents lie on cells inside the area: those over at most two cells each way, whose corners tell all."""
         with np.errstate(invalid="ignore"):

@@ -59,6 +59,8 @@ def describe(
         "wall_area_m2": total(areas[WALL]),
         "footprint_area_m2": footprints.area_m2,
         "volume_m3": total(volumes(meshes)),
+        "height_sigma_m": attributes.height_sigma_m,
+        "area_change": footprints.area_change,
     }
     words = {
         "height_from": attributes.height_from,

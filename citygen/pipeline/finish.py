@@ -120,7 +120,7 @@ def finish(
                 with writing(out / path):
                     write_whole(out / path, data)
     counts = {"read": plan.read, "outside": plan.outside, "tiles": len(entries), **totals}
-    report = _report(config, inputs, tally, counts)
+    report = _report(config, inputs, tally, counts, plan.heights)
     report["seconds"] = {name: round(value, 3) for name, value in sorted(seconds.items())}
     with writing(out / "report.json"):
         write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
@@ -138,7 +138,9 @@ def tile_size_m(grid: Grid) -> float:
     return float(max(east - west, north - south) * factor)
 
 
-def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[str, int]) -> dict[str, Any]:
+def _report(
+    config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[str, int], heights: dict[str, Any]
+) -> dict[str, Any]:
     """Put together the report: what was asked, what came of it, from what, by what."""
     sentences = _sentences()
     return {
@@ -147,6 +149,7 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         "outcomes": {name: tally.outcomes.get(name, 0) for name in OUTCOMES},
         "reasons": {code: {"count": n, "meaning": sentences[code]} for code, n in sorted(tally.reasons.items())},
         "heights_from": dict(sorted(tally.heights.items())),
+        "heights": heights,
         "roofs": dict(sorted(tally.roofs.items())),
         "volume_m3": round(tally.volume_m3, 3),
         "rows_read": counts["read"],
@@ -169,7 +172,8 @@ def _report(config: BuildConfig, inputs: Inputs, tally: Tally, counts: Mapping[s
         "inputs": inputs.digests,
         "options": config.reported(),
         "validation": {
-            "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written",
+            "solids": "every solid was certified closed, oriented, planar and true to its outline before it was written"
+            + (", and then opened where another hides its wall" if config.party_walls == "drop" else ""),
             "checked": tally.outcomes.get("ok", 0) + tally.outcomes.get("degraded", 0),
         },
         "versions": _versions(),

@@ -178,8 +178,10 @@ def locked(out: Path) -> Iterator[None]:
     Raises
     ------
     OutputError
-        When another run works in it, or it cannot be written.
+        When another run works in it, when it cannot be written, or when something of a run's in it is a link: what is
+        written there would land elsewhere. The folder itself may be one.
     """
+    _refuse_links(out)
     path = out / STATE / "lock"
     with writing(out):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +192,29 @@ def locked(out: Path) -> Iterator[None]:
                 f"{out}: another run of citygen is working in this folder; wait for it, or give another --out"
             )
         yield
+
+
+def _refuse_links(out: Path) -> None:
+    """Refuse a folder in which something of ours is a link; names of others are looked at by ``check_folder``."""
+    ours = {STATE, *_OWN_FILES, *(kind.folder for kind in FORMATS if kind.encode is not None)}
+    with _readable(out):
+        todo = [out] if out.is_dir() else []
+        while todo:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    top = Path(entry.path).parent == out
+                    if (
+                        top
+                        and entry.name not in ours
+                        and not (entry.name.startswith(".") and entry.name.endswith(".part"))
+                    ):
+                        continue
+                    if entry.is_symlink():
+                        raise OutputError(
+                            f"{entry.path}: is a link, so that a run would write elsewhere; remove it, or give another --out"
+                        )
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(Path(entry.path))
 
 
 def _take(file: IO[bytes]) -> bool:

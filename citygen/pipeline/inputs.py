@@ -11,27 +11,30 @@ import shapely
 from citygen.attributes.dialect import DIALECTS, columns_needed, recognise_dialect
 from citygen.attributes.keys import check_column_map
 from citygen.config import BuildConfig
-from citygen.errors import ConfigError, InputError
+from citygen.errors import ConfigError, CoverageError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
 from citygen.ground.surface import SurfaceCheck
 from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
-from citygen.pipeline.extents import PARTS_REACH_M, check_overlap, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.extents import REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.heights import open_ground, places_of, settle_heights
 from citygen.pipeline.identity import file_digest, identity_of, input_files
 from citygen.pipeline.placement import Placement, placement
+from citygen.pipeline.plausible import require_metres, swapped_hint
 from citygen.pipeline.remote import access_of, described
 from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi
 from citygen.sources.base import Bounds, Source, SourceOptions, open_source
+from citygen.sources.swapped import SwappedSource
 from citygen.tiling.base import GRIDS, Grid
 
 log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
-    {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem"}
-    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of", "@xmin", "@ymin", "@xmax", "@ymax"}
+    {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem", "@closed"}
+    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+    | {"@group", "@guest"}
 )
 """Columns that a plan adds to the raw ones."""
 
@@ -157,7 +160,7 @@ def open_inputs(
     box = None if area is None else lonlat_box(area.geometry, area.crs)
     access = access_of(config, progress)
     sources = _sources(config, frames, box, access)
-    crs = _working_crs(config, area, sources)
+    crs = working_crs(config, area, sources)
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
@@ -167,9 +170,9 @@ def open_inputs(
     if dem is not None:
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
-            require_cover(dem, bounds, crs)
+            _require_cover(dem, bounds, crs)
     vertical = settle_heights(config, dem, box, origins)
-    grid = _grid(config.grid, crs)
+    grid = tile_grid(config.grid, crs)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
     identity |= {"vertical": (vertical.operation if config.geoid is None else "", vertical.offset_m)}
@@ -177,6 +180,18 @@ def open_inputs(
     open_data = described([s.source for s in sources], origins)
     where = placement([s.source.info.crs for s in sources], crs, grid, vertical, places_of(box))
     return Inputs(sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data, placement=where)
+
+
+def _require_cover(dem: Dem, bounds: Bounds, crs: str) -> None:
+    """Refuse a DEM that does not meet the footprints; name exchanged axes where they are the reason."""
+    try:
+        require_cover(dem, bounds, crs)
+    except CoverageError as error:
+        area = lonlat_box(shapely.box(*bounds), crs)
+        cure = swapped_hint(area, [lonlat_box(shapely.box(*raster.bounds), raster.crs) for raster in dem.rasters])
+        if not cure:
+            raise
+        raise CoverageError(f"{error}; {cure}") from error
 
 
 def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -187,7 +202,8 @@ def _formats(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
-def _grid(spec: str, crs: str) -> Grid:
+def tile_grid(spec: str, crs: str) -> Grid:
+    """Return the grid of tiles that a user names, in the working CRS where the grid has none of its own."""
     for make in GRIDS:
         grid = make(spec, crs)
         if grid is not None:
@@ -202,7 +218,7 @@ def _sources(
     planned: list[PlannedSource] = []
     present: set[str] = set()
     options = SourceOptions(layer=config.layer, crs=config.source_crs, id_column=config.id_column, access=access)
-    wide = None if box is None else widened(box, PARTS_REACH_M)
+    wide = None if box is None else widened(box, REACH_M)
     used: dict[str, int] = {}
     specs: tuple[Source | str, ...] = (*frames, *config.buildings)
     for spec in specs:
@@ -213,6 +229,8 @@ def _sources(
         needed = tuple(columns_needed(columns, dialect, config.map))
         if isinstance(spec, str):
             source = open_source(spec, dataclasses.replace(options, columns=needed), area=wide)
+            source = SwappedSource(source) if config.swap_axes else source
+        require_metres(source)
         name = source.info.name
         used[name] = used.get(name, 0) + 1
         label = name if used[name] == 1 else f"{name}#{used[name]}"
@@ -229,7 +247,7 @@ def _sources(
     return tuple(planned)
 
 
-def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
+def working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, ...]) -> str:
     """Return the CRS to work in: the user's (projected, metres), or the UTM (polar: UPS) zone of the area's middle."""
     import pyproj
 
@@ -241,20 +259,18 @@ def _working_crs(config: BuildConfig, area: Any, sources: tuple[PlannedSource, .
         if not _is_metric(config.crs):
             raise ConfigError(f"--crs {config.crs} ({crs.name}): give a projected CRS in metres")
         return str(crs.to_2d().to_wkt())
-    degrees = "OGC:CRS84"
-    lonlat = (
-        extent([s.source for s in sources], degrees)
-        if area is None
-        else in_crs(area.geometry, area.crs, degrees).bounds
-    )
-    if lonlat is None:
+    if area is None:
+        middle = centre([s.source for s in sources])
+    else:
+        west, south, east, north = lonlat_box(area.geometry, area.crs)
+        middle = (west + (east - west) % 360 / 2 if east < west else (west + east) / 2, (south + north) / 2)
+    if middle is None:
         return _crs_of_nowhere(sources)
-    if not np.all(np.isfinite(lonlat)):
+    if not np.all(np.isfinite(middle)):
         raise InputError(
             "the extent of the footprints cannot be told in degrees: check their CRS, or give --aoi and --crs"
         )
-    lon = ((lonlat[0] + lonlat[2]) / 2 + 180) % 360 - 180
-    lat = (lonlat[1] + lonlat[3]) / 2
+    lon, lat = (middle[0] + 180) % 360 - 180, middle[1]
     if lat >= 84 or lat <= -80:
         return str(pyproj.CRS.from_epsg(5041 if lat > 0 else 5042).to_wkt())
     zone = min(60, int((lon + 180) // 6) + 1)

@@ -36,6 +36,8 @@ class TileOptions:
         Planes that a quarter turn of a curved roof is made of; None: each shape's own.
     overhang_m, roof_thickness_m : float
         How far roofs reach beyond the walls where a row does not say it (0: not at all), and how thick they are there.
+    party_walls : 'keep' or 'drop'
+        Whether walls that two solids hide from each other are written.
     """
 
     crs: str
@@ -50,3 +52,4 @@ class TileOptions:
     roof_segments: int | None = None
     overhang_m: float = 0.0
     roof_thickness_m: float = 0.2
+    party_walls: Literal["keep", "drop"] = "keep"

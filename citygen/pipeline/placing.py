@@ -14,11 +14,12 @@ from citygen.attributes.dialect import DIALECTS, source_columns
 from citygen.attributes.keys import check_column_map
 from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.geom.geodesy import transformer
+from citygen.geom.parse import parse_wkb, unread_because
 from citygen.geom.wkb import Plain, bounds, read_plain, write_plain
 from citygen.model.binary import binary_buffers
 from citygen.outcome import reason
 from citygen.pipeline.area import Area
-from citygen.pipeline.extents import PARTS_REACH_M
+from citygen.pipeline.extents import REACH_M, Bounds, read_windows, windows_of
 
 if TYPE_CHECKING:  # a worker reads rows and never opens inputs
     from citygen.pipeline.inputs import Inputs, PlannedSource
@@ -27,7 +28,8 @@ UNREADABLE = reason("geometry_unreadable", "rejected", "The geometry could not b
 EMPTY = reason("geometry_empty", "rejected", "The geometry is missing or empty.")
 OUT_OF_RANGE = reason("coordinates_out_of_range", "rejected", "The coordinates lie outside what their CRS allows.")
 
-_SOURCE_STRIDE = 1 << 40
+SOURCE_STRIDE = 1 << 40
+"""Rows that a source may hold: uid // SOURCE_STRIDE is the number of a row's source."""
 _BEYOND_M = 1e8
 """m. No working CRS has coordinates beyond 100,000 km."""
 
@@ -47,6 +49,8 @@ class Placed:
         Tile of the middle of the extent.
     inside : (n,) bool
         Whether it touches the area.
+    near : (n,) bool
+        Whether it lies in the area or so near that a building within may touch it.
     reasons : (n, 2) object of str
         Reason code ('' for none) and detail of a row that has no place.
     """
@@ -56,6 +60,7 @@ class Placed:
     col: Int64
     row: Int64
     inside: Bool
+    near: Bool
     reasons: Objects
 
     @property
@@ -76,7 +81,7 @@ class Placed:
 
     def take(self, index: Int64) -> "Placed":
         """Return chosen rows."""
-        chosen = (getattr(self, name)[index] for name in ("box", "col", "row", "inside", "reasons"))
+        chosen = (getattr(self, name)[index] for name in ("box", "col", "row", "inside", "near", "reasons"))
         return Placed(self.wkb.take(pa.array(index)), *chosen)
 
 
@@ -103,34 +108,29 @@ def placed_batches(
         A batch, own columns marked with ``@``, and where its rows lie.
     """
     info = planned.source.info
-    bbox = None if inputs.aoi is None else _window(inputs, planned, column_map)
+    windows = None if inputs.aoi is None else _windows(inputs, planned)
     area = None if inputs.aoi is None else Area(inputs.aoi)
     crs = (info.crs, inputs.crs)
     count = 0
-    for batch in planned.source.batches(bbox):
-        uid = number * _SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
+    for batch in read_windows(planned.source, windows):
+        uid = number * SOURCE_STRIDE + count + np.arange(len(batch), dtype=np.int64)
         count += len(batch)
         table = _staged(batch, uid, planned)
-        wkb, box, reasons = _place(table, crs, bounded=area is not None)
+        (wkb, box, reasons), closed = _place(table, crs, bounded=area is not None)
+        table = table.append_column("@closed", pa.array(closed)) if closed.any() else table
         inside = np.isfinite(box[:, 0]) if area is None else area.touched(wkb, box)
+        near = inside if area is None else inside | area.near(box, REACH_M)
         col, row = _keys(inputs, (box[:, :2] + box[:, 2:]) / 2)
         table = _with_lines(table, planned, column_map, crs)
-        yield table, Placed(wkb, box, col, row, inside, reasons)
+        yield table, Placed(wkb, box, col, row, inside, near, reasons)
 
 
-def _window(
-    inputs: "Inputs", planned: "PlannedSource", column_map: Mapping[str, str]
-) -> tuple[float, float, float, float] | None:
+def _windows(inputs: "Inputs", planned: "PlannedSource") -> list[Bounds] | None:
     """Return the area's extent in a source's CRS, a little larger; None when it cannot be told there."""
     west, south, east, north = inputs.aoi.bounds
-    pad = max(east - west, north - south) * 1e-3 + 1.0
-    dialect, checked = DIALECTS[planned.dialect], check_column_map(column_map)
-    marks = [column for key in ("part", *LINE_KEYS) for column in source_columns(dialect, key, checked)]
-    if any(column.name in planned.columns for column in marks):
-        pad += PARTS_REACH_M
-    change = transformer(inputs.crs, planned.source.info.crs)
-    box = change.transform_bounds(west - pad, south - pad, east + pad, north + pad, densify_pts=21)
-    return box if np.all(np.isfinite(box)) and box[0] < box[2] else None
+    pad = max(east - west, north - south) * 1e-3 + 1.0 + REACH_M
+    area = (west - pad, south - pad, east + pad, north + pad)
+    return windows_of(area, (inputs.crs, planned.source.info.crs), planned.source)
 
 
 def _staged(batch: pa.Table, uid: Int64, planned: "PlannedSource") -> pa.Table:
@@ -168,9 +168,9 @@ def _with_lines(
     return table.append_column("@line_alone", pa.array(drawn.alone & ~shapely.is_missing(world)))
 
 
-def _place(table: pa.Table, crs: tuple[str, str], *, bounded: bool) -> tuple[pa.Array, Float64, Objects]:
+def _place(table: pa.Table, crs: tuple[str, str], *, bounded: bool) -> tuple[tuple[pa.Array, Float64, Objects], Bool]:
     """
-    Return where rows lie: WKB in the working CRS, extents, and reason and detail of those that lie nowhere.
+    Return where rows lie (WKB in the working CRS, extents, reason and detail where nowhere) and whose rings were closed.
 
     Plain polygons, nearly all, never become objects: their coordinates are moved in place. The rest goes the slow way,
     and so does each row with a coordinate that the quick way cannot vouch for.
@@ -187,15 +187,17 @@ def _place(table: pa.Table, crs: tuple[str, str], *, bounded: bool) -> tuple[pa.
         pa.binary(), len(table), [mask, pa.py_buffer(places.astype(np.int32)), pa.py_buffer(out)]
     )
     box, reasons = bounds(plain), np.full((len(table), 2), "", dtype=object)
+    closed = np.zeros(len(table), dtype=bool)
     rest = np.flatnonzero(~plain.rows)
     if len(rest):
         slow = table.select(["@geometry", "@problem"]).take(pa.array(rest))
-        world, reasons[rest] = _to_working(*_geometries(slow), crs, bounded=bounded)
+        geometry, problem, closed[rest] = _geometries(slow)
+        world, reasons[rest] = _to_working(geometry, problem, crs, bounded=bounded)
         box[rest] = shapely.bounds(world)
         every = np.full(len(table), None, dtype=object)
         every[rest] = shapely.to_wkb(world)
         wkb = pc.if_else(pa.array(plain.rows), wkb, pa.array(every, pa.binary()))
-    return wkb, box, reasons
+    return (wkb, box, reasons), closed
 
 
 def _moved(plain: Plain, crs: tuple[str, str]) -> Plain:
@@ -215,14 +217,17 @@ def _moved(plain: Plain, crs: tuple[str, str]) -> Plain:
     return Plain(rows, moved[rows[owner]], np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)]))
 
 
-def _geometries(table: pa.Table) -> tuple[Objects, Objects]:
-    """Parse WKB row by row; the problem text of each row ('' for none)."""
+def _geometries(table: pa.Table) -> tuple[Objects, Objects, Bool]:
+    """Parse WKB row by row; return also the problem text of each row ('' for none), and whose rings had to be closed."""
     raw = table["@geometry"].to_numpy(zero_copy_only=False)
     problem = np.array([p or "" for p in table["@problem"].to_pylist()], dtype=object)
-    geometry = shapely.from_wkb(raw, on_invalid="fix")
-    unread = shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
-    problem[unread & (problem == "")] = "not readable as WKB"
-    return geometry, problem
+    geometry = parse_wkb(raw)
+    closed = shapely.is_missing(geometry) & table["@geometry"].is_valid().to_numpy(zero_copy_only=False)
+    geometry[closed] = parse_wkb(raw[closed], close=True)
+    unread = closed & shapely.is_missing(geometry)
+    for row in np.flatnonzero(unread & (problem == "")).tolist():
+        problem[row] = unread_because(raw[row])
+    return geometry, problem, closed & ~unread
 
 
 def _to_working(geometry: Objects, problem: Objects, crs: tuple[str, str], *, bounded: bool) -> tuple[Objects, Objects]:

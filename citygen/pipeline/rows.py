@@ -11,6 +11,7 @@ from citygen.arraytypes import Int64, Objects
 from citygen.outcome import Finding, reason
 from citygen.pipeline.dealing import RENAMED
 
+CLOSED = reason("ring_closed", "degraded", "A ring of the outline was not closed; it was closed.")
 DUPLICATE = reason("duplicate_id", "degraded", "An earlier footprint has the same id; this one got a new one.")
 
 
@@ -27,6 +28,8 @@ class TileTask:
         Arrow files and record batches that hold its rows.
     plan_folder, out : str
         Where those files lie, and the output folder.
+    guests : tuple of (str, int, list of int)
+        Files, record batches, and rows of them that lie beside the tile's own.
     """
 
     col: int
@@ -34,9 +37,10 @@ class TileTask:
     slices: tuple[tuple[str, int], ...]
     plan_folder: str
     out: str
+    guests: tuple[tuple[str, int, list[int]], ...] = ()
 
 
-def load_rows(task: TileTask) -> pa.Table:
+def load_rows(task: TileTask, *, guests: bool = False) -> pa.Table:
     """
     Map a tile's rows from the plan, in the order in which they were read.
 
@@ -44,17 +48,18 @@ def load_rows(task: TileTask) -> pa.Table:
     ----------
     task : TileTask
         Which batches.
+    guests : bool
+        Whether the rows beside the tile's own come too.
 
     Returns
     -------
     pyarrow.Table
-        Own columns start with ``@``; ``@was`` is the source's id of a row that got a new one. Columns that differ in type
-        between sources become text.
+        Own columns start with ``@``; ``@was`` is the source's id of a row that got a new one, ``@guest`` says which rows
+        are not the tile's own. Columns that differ in type between sources become text.
     """
-    tables = []
-    for name, batch in task.slices:
-        with pa.memory_map(str(Path(task.plan_folder) / name)) as source:
-            tables.append(pa.Table.from_batches([pa.ipc.open_file(source).get_batch(batch)]))
+    tables = [_batch(task, name, batch, None) for name, batch in task.slices]
+    if guests:
+        tables += [_batch(task, name, batch, index) for name, batch, index in task.guests]
     types: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for field in table.schema:
@@ -63,6 +68,15 @@ def load_rows(task: TileTask) -> pa.Table:
     if mixed:
         tables = [_as_text(table, mixed) for table in tables]
     return _with_new_ids(pa.concat_tables(tables, promote_options="default").sort_by("@uid"), task)
+
+
+def _batch(task: TileTask, name: str, batch: int, index: list[int] | None) -> pa.Table:
+    """Map one record batch, or take some of its rows as guests."""
+    with pa.memory_map(str(Path(task.plan_folder) / name)) as source:
+        table = pa.Table.from_batches([pa.ipc.open_file(source).get_batch(batch)])
+    if index is not None:
+        table = table.take(pa.array(index, pa.int64()))
+    return table.append_column("@guest", pa.array(np.full(len(table), index is not None)))
 
 
 def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
@@ -106,11 +120,15 @@ def identity(rows: pa.Table) -> tuple[Objects, list[Finding]]:
     ids : (n,) object of str
         Unique in the run.
     findings : list of Finding
-        ``duplicate_id``, with the source's id.
+        ``duplicate_id``, with the source's id; ``ring_closed``.
     """
     ids: Objects = np.array(rows["@id"].to_pylist(), dtype=object)
     index = np.flatnonzero(rows["@was"].is_valid().to_numpy())
-    return ids, [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
+    findings = [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
+    if "@closed" in rows.column_names:
+        closed = pc.fill_null(rows["@closed"], fill_value=False).to_numpy()
+        findings.append(Finding(np.flatnonzero(closed), CLOSED))
+    return ids, findings
 
 
 def owners_of(uid: Int64, part_of: Int64, ids: Objects) -> Objects:

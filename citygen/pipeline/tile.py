@@ -6,7 +6,7 @@ gives the same bytes in every run (DESIGN, section 2).
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ import pyarrow as pa
 import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
+from citygen.attributes.kinship import Kin
 from citygen.attributes.read import read_attributes
-from citygen.buildings.parts import resolve_parts
+from citygen.buildings.parts import close_stacks
 from citygen.buildings.repair import Footprints, repair
 from citygen.catalogue.records import Built, Facts, to_table
 from citygen.facade.colours import colours
@@ -23,19 +24,23 @@ from citygen.formats.base import FORMATS, write_whole
 from citygen.geom.geodesy import north_on_grid
 from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
-from citygen.model.meshes import Meshes
-from citygen.model.rings import Rings, join, take
+from citygen.model.meshes import Meshes, take
+from citygen.model.rings import Rings
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
+from citygen.pipeline.estimates import estimates_of
 from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
+from citygen.pipeline.guests import beside, renumbered, without
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.overhangs import Overhang, overhanging_solids
-from citygen.pipeline.rooflines import KEPT, tile_lines
-from citygen.pipeline.rows import DUPLICATE, TileTask, identity, load_rows, owners_of
+from citygen.pipeline.partywalls import shared_walls
+from citygen.pipeline.rooflines import tile_lines
+from citygen.pipeline.rows import TileTask, identity, load_rows, owners_of
 from citygen.pipeline.scene import make_scene
 from citygen.pipeline.shaping import Shaped, shape_solids
+from citygen.pipeline.standing import Standing, lost_parts, only, outline_rows, twin_parts, what_stands
 from citygen.roofs.plan import RoofPlan, plan_roofs
 
 
@@ -99,27 +104,77 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
         With a row for every footprint of the tile.
     """
     clock = _Clock()
-    rows = load_rows(task)
-    uid = rows["@uid"].to_numpy()
-    ids, findings = identity(rows)
+    rows = load_rows(task, guests=True)
+    ids, named = identity(rows)
     raw = shapely.from_wkb(rows["@geometry"].to_numpy(zero_copy_only=False))
     clock.lap("read")
-    footprints, found = repair(raw)
-    findings += found
-    part_of = rows["@part_of"].to_numpy()
-    footprints, replaced, found = _with_parts(footprints, rows, uid)
-    findings += found
+    footprints, repaired = repair(raw)
+    weight = beside(rows, footprints, rows["@guest"].to_numpy())
+    if not weight.all():
+        rows, footprints, ids, raw = without(weight, (rows, footprints, ids, raw))
+        repaired, named = ([renumbered(f, weight > 0) for f in found] for found in (repaired, named))
+        weight = weight[weight > 0]
+    failed = np.zeros(len(ids), dtype=bool)
+    tile = _Tile(task, options, rows, ids, footprints, weight)
+    made = _make(tile, failed, clock)
+    again = lost_parts(rows, made.standing, np.bincount(made.shaped.meshes.solid_row, minlength=len(ids)) > 0, failed)
+    if again.any():  # what parts cannot cover, their outline has to
+        made = _make(tile, again, clock)
+    return _result(tile, raw, made, named + repaired, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """What a tile job starts from: rows of the tile (weight 2) and of what lies beside it, cleaned."""
+
+    task: TileTask
+    options: TileOptions
+    rows: pa.Table
+    ids: Objects
+    footprints: Footprints
+    weight: Int64
+
+    @property
+    def own(self) -> Bool:
+        """Say which rows are the tile's own."""
+        out: Bool = ~self.rows["@guest"].to_numpy()
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the stages came to, for all rows."""
+
+    standing: Standing
+    attributes: Attributes
+    datum: Float64
+    plan: RoofPlan
+    shaped: Shaped
+    findings: list[Finding]
+
+
+def _make(tile: _Tile, failed: Bool, clock: _Clock) -> _Made:
+    """Run the stages from clean outlines to solids."""
+    rows, options = tile.rows, tile.options
+    uid = rows["@uid"].to_numpy()
+    standing, findings = what_stands(rows, tile.footprints, (tile.task, tile.ids), failed, tile.weight == 1)
+    footprints = standing.footprints
     drawn, found = tile_lines(rows, footprints)
     findings += found
-    replaced |= drawn.is_line
+    standing = replace(standing, gone=standing.gone | drawn.is_line)
     clock.lap("repair")
-    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes)
+    estimates = estimates_of(Path(tile.task.plan_folder), uid)
+    kin = Kin(outline_rows(rows), standing.double, tile.ids)
+    attributes, found = read_attributes(rows, footprints.area_m2, options.attributes, estimates, kin)
     findings += found
+    twins, found = twin_parts(rows, standing, attributes, tile.ids)
+    findings += found
+    standing = replace(standing, gone=standing.gone | twins)
     clock.lap("attributes")
-    datum, lowest, found = _ground(footprints, uid, part_of, options)
+    datum, lowest, found = _ground(footprints, standing.group, options)
     findings += found
     clock.lap("ground")
-    build = np.isfinite(datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0)
+    build = np.isfinite(datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0) & ~twins
     north = _north(attributes, footprints, options.crs)
     plan, found = plan_roofs(
         attributes,
@@ -131,76 +186,48 @@ def build_tile(task: TileTask, options: TileOptions) -> TileResult:
         segments=options.roof_segments,
     )
     findings += found
+    is_part = rows["@is_part"].to_numpy()
+    if is_part.any():
+        plan = replace(plan, base_z=close_stacks(plan.base_z, plan.top_z, standing.group, is_part & build))
     clock.lap("roofs")
     shaped, found = _shape(footprints, plan, build, attributes, options)
     findings += found
     clock.lap("solids")
-    shaped, features, found = add_features(shaped, plan, (ids, attributes, footprints.area_m2), options)
-    findings += found
+    return _Made(standing, attributes, datum, plan, shaped, findings)
+
+
+def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clock: _Clock) -> TileResult:
+    """Finish the tile's own rows: party walls, features, records, files."""
+    options, task, rows, ids = tile.options, tile.task, tile.rows, tile.ids
+    footprints, attributes = made.standing.footprints, made.attributes
+    walls = shared_walls(made.shaped.meshes, tile.own, made.standing.group)
+    shaped = replace(
+        made.shaped, meshes=take(made.shaped.meshes, np.flatnonzero(tile.own[made.shaped.meshes.solid_row]))
+    )
+    clock.lap("party_walls")
+    shaped, features, found = add_features(shaped, made.plan, (ids, attributes, footprints.area_m2), options)
     clock.lap("features")
-    findings = [_only(f, ~replaced) for f in findings]
-    outcome, reasons, details = verdicts(len(uid), findings)
-    built = describe(footprints, attributes, plan, (shaped, features), datum)
+    findings = [only(f, ~made.standing.gone) for f in findings + made.findings + found]
+    outcome, reasons, details = verdicts(len(ids), findings)
+    built = describe(footprints, attributes, made.plan, (shaped, features), made.datum)
+    built.numbers["shared_wall_area_m2"] = walls.shared_m2
     outlines = np.where(shapely.is_missing(footprints.geometry), raw, footprints.geometry)
-    owners = owners_of(uid, part_of, ids)
+    owners = owners_of(rows["@uid"].to_numpy(), rows["@part_of"].to_numpy(), ids)
     verdict = (outcome, reasons, details)
     facts = Facts(ids, rows["@source"].to_pylist(), owners, verdict, outlines, f"{task.col}_{task.row}")
     records = to_table(facts, built)
+    if not tile.own.all():
+        records = records.filter(pa.array(tile.own))
+    if options.party_walls == "drop":
+        shaped = replace(shaped, meshes=walls.opened(shaped.meshes))
     clock.lap("catalogue")
     entry, triangles, files = _write(task, options, (ids, outcome, attributes), (built, shaped), clock)
     return TileResult(task.col, task.row, records, entry, triangles, files, clock.seconds)
 
 
-def _with_parts(footprints: Footprints, rows: pa.Table, uid: Int64) -> tuple[Footprints, Bool, list[Finding]]:
-    """Let parts stand for their outlines; nothing happens in a tile without parts."""
-    part_of = rows["@part_of"].to_numpy()
-    is_part = rows["@is_part"].to_numpy(zero_copy_only=False)
-    if not is_part.any():
-        return footprints, np.zeros(len(uid), dtype=bool), []
-    geometry, replaced, findings = resolve_parts(footprints.geometry, uid, part_of, is_part)
-    changed = np.array([a is not b for a, b in zip(geometry, footprints.geometry, strict=True)], dtype=bool)
-    # Only what changed is repaired again: a neighbour's parts must not touch an outline that has none.
-    anew = geometry.copy()
-    anew[~changed] = None
-    again, found = repair(anew)
-    return _merged(footprints, again, changed), replaced, findings + [_only(f, changed & ~replaced) for f in found]
-
-
-def _merged(first: Footprints, second: Footprints, chosen: Bool) -> Footprints:
-    """Return the chosen rows of the second and the other rows of the first."""
-    kept, new = np.flatnonzero(~chosen[first.row]), np.flatnonzero(chosen[second.row])
-    both = join(take(first.rings, kept), take(second.rings, new))
-    row = np.concatenate([first.row[kept], second.row[new]])
-    order = np.argsort(row, kind="stable")
-    return Footprints(
-        take(both, order),
-        row[order],
-        np.where(chosen[:, None], second.origins, first.origins),
-        np.where(chosen, second.area_m2, first.area_m2),
-        np.where(chosen, second.geometry, first.geometry),
-    )
-
-
-def _only(finding: Finding, rows: Bool) -> Finding:
-    """Keep a finding for some rows; notes about parts, roof lines and ids always stay."""
-    if finding.code in {"replaced_by_parts", DUPLICATE} | KEPT:
-        return finding
-    kept = rows[finding.rows]
-    if kept.all():
-        return finding
-    details = finding.details
-    return Finding(
-        finding.rows[kept],
-        finding.code,
-        None if details is None else [d for d, k in zip(details, kept, strict=True) if k],
-    )
-
-
-def _ground(
-    footprints: Footprints, uid: Int64, part_of: Int64, options: TileOptions
-) -> tuple[Float64, Float64, list[Finding]]:
+def _ground(footprints: Footprints, group: Int64, options: TileOptions) -> tuple[Float64, Float64, list[Finding]]:
     """Return each row's datum, shared by an outline and its parts, and the lowest ground under it."""
-    n = len(uid)
+    n = len(group)
     if options.dem is None:
         level = np.full(n, options.ground_z, dtype=float)
         return level, level, []
@@ -211,13 +238,12 @@ def _ground(
     findings = [_by_row(f, footprints.row) for f in found]
     low = np.full(n, np.inf)
     np.minimum.at(low, footprints.row, np.where(np.isfinite(heights.low), heights.low, np.inf))
-    group = np.where(part_of >= 0, part_of, uid)
     owners, member = np.unique(group, return_inverse=True)
     datum = np.full(len(owners), np.inf)
     np.minimum.at(datum, member, low)
     datum = datum[member]
     shared = np.isfinite(datum) & ~np.isfinite(low)
-    findings = [_only(f, ~shared) if f.code == "ground_missing" else f for f in findings]
+    findings = [only(f, ~shared) if f.code == "ground_missing" else f for f in findings]
     datum[~np.isfinite(datum)] = np.nan
     return datum, np.where(np.isfinite(low), low, datum), findings
 
@@ -265,16 +291,24 @@ def _write(
         return None, 0, files
     ids, outcome, attributes = names
     flat = built.numbers["eave_z"] == built.numbers["ridge_z"]
-    paint = colours(ids, attributes.class_name, flat, (attributes.wall_colour, attributes.roof_colour))
+    paint = colours(
+        ids,
+        attributes.class_name,
+        flat,
+        (attributes.wall_colour, attributes.roof_colour),
+        (attributes.wall_material, attributes.roof_material),
+    )
     rows = np.flatnonzero(built.present)
     table = {
         "id": ids[rows],
         "height_m": built.numbers["height_m"][rows],
         "height_from": built.words["height_from"][rows],
+        "height_sigma_m": built.numbers["height_sigma_m"][rows],
         "roof_shape": built.words["roof_shape"][rows],
         "outcome": outcome[rows],
     }
     scene, region = make_scene(meshes, paint, table, rows, (task.col, task.row), options)
+    scene = replace(scene, is_open=options.party_walls == "drop")
     clock.lap("scene")
     uri = ""
     for name in options.formats:

@@ -3,7 +3,8 @@ The roof words of a tile's rows to shapes.
 
 A word is a shape's name or one of its aliases; dashes, spaces, colons and underscores are the same ("quadruple:saltbox",
 "half_hipped"). Of several words ("skillion;hipped") the first known one counts, and the row says so. A word that is not
-known gives a flat roof, with the nearest names; none gives a flat roof, as a default.
+known gives a flat roof, with the nearest names; so does one that names no one shape ("many", "mixed (5000)"), with the
+word; none gives a flat roof, as a default.
 """
 
 import re
@@ -15,8 +16,15 @@ from citygen.outcome import Finding, reason
 from citygen.roofs.base import FLAT, ROOFS, RoofShape
 
 UNKNOWN = reason("roof_unknown", "degraded", "The roof shape's name is not known; a flat roof was built.")
+VAGUE = reason(
+    "roof_vague",
+    "degraded",
+    "The source says that the roof has several shapes, a sloped or another one, but not which; a flat roof was built.",
+)
 SEVERAL = reason("roof_several", "degraded", "Several roof shapes are named; the first known one was built.")
 SHAPE_DEFAULT = reason("roof_default", "ok", "No roof shape is known; a flat roof was assumed.")
+VAGUE_WORDS = frozenset({"many", "mixed", "combination", "other", "slanted", "sloped", "multiple", "complex"})
+"""Words of sources for a roof that has no one shape."""
 _APART = re.compile(r"[;,/|]+")
 _JOINTS = re.compile(r"[\s_:\-]+")
 _CODE = re.compile(r"(\d+)\.0+")
@@ -51,6 +59,11 @@ def shape_of(word: str) -> tuple[str | None, bool]:
     pieces = [plain(piece) for piece in _APART.split(word) if piece.strip()]
     found = [known[piece] for piece in pieces if piece in known]
     return (found[0] if found else None), len(set(found)) > 1 or (bool(found) and len(pieces) > len(found))
+
+
+def _is_vague(word: str) -> bool:
+    """Say whether a word, or what stands before a code in brackets, is one for no one shape."""
+    return plain(word.partition("(")[0]) in VAGUE_WORDS
 
 
 def _near(word: str) -> str:
@@ -99,7 +112,12 @@ def resolve_words(words: Objects) -> tuple[tuple[RoofShape, ...], Int64, Objects
     several = np.flatnonzero(np.array([more for _, more in found], dtype=bool)[inverse])
     given = words != ""
     findings = [Finding(np.flatnonzero(~given), SHAPE_DEFAULT)]
-    strange = np.flatnonzero(given & ~known)
+    no_one = [n is None and _is_vague(word) for word, n in zip(unique.tolist(), names, strict=True)]
+    is_vague = np.array(no_one, dtype=bool)[inverse]
+    vague = np.flatnonzero(is_vague)
+    if len(vague):
+        findings.append(Finding(vague, VAGUE, [f"{word!s:.60}" for word in words[vague].tolist()]))
+    strange = np.flatnonzero(given & ~known & ~is_vague)
     if len(strange):
         hints = {w: _near(plain(w)) for w in set(words[strange].tolist())}
         details = [f"{words[row]!s:.60} (nearest: {hints[words[row]]})" for row in strange.tolist()]

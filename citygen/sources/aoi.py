@@ -13,9 +13,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from citygen.errors import InputError
+from citygen.geom.antimeridian import cut_at_180
+from citygen.geom.parse import parse_wkb
 from citygen.log import get_logger
 from citygen.sources.base import SourceOptions, open_file
-from citygen.sources.crs import OGC_CRS84, user_crs
+from citygen.sources.crs import OGC_CRS84, is_geographic, user_crs
 from citygen.sources.geojson_geometry import geometry_wkb
 
 log = get_logger(__name__)
@@ -59,7 +61,9 @@ def read_aoi(spec: AoiSpec, options: SourceOptions | None = None) -> Aoi:
     Returns
     -------
     Aoi
-        Invalid polygons are made valid; their lines and points fall away.
+        Invalid polygons are made valid; their lines and points fall away. In longitude and latitude it comes in pieces
+        where it crosses 180 degrees: a box with W greater than E, or a polygon with an edge of more than half a turn,
+        which is taken the short way round. A ring once around the Earth encloses the nearer pole.
 
     Raises
     ------
@@ -138,7 +142,7 @@ def _of_json(thing: Mapping[str, Any]) -> list[BaseGeometry]:
 
 def _parsed(blobs: list[bytes | None], where: str) -> list[BaseGeometry]:
     """Parse WKB; unclosed rings are closed."""
-    geometries = shapely.from_wkb(np.array(blobs, dtype=object), on_invalid="fix")
+    geometries = parse_wkb(np.array(blobs, dtype=object), close=True)
     for blob, geometry in zip(blobs, geometries, strict=True):
         if blob is not None and geometry is None:
             raise InputError(f"{where}: a geometry cannot be read; mend the area of interest")
@@ -153,6 +157,11 @@ def _finished(parts: list[BaseGeometry], crs: str, where: str) -> Aoi:
     polygons = flat[np.isin(shapely.get_type_id(flat), (3,))]
     if not np.isfinite(shapely.get_coordinates(polygons)).all():
         raise InputError(f"{where}: a coordinate is NaN or infinite; mend the area of interest")
+    if is_geographic(crs) and len(polygons):
+        cut = cut_at_180(polygons)
+        if cut is not polygons:
+            log.warning("%s: it crosses 180 degrees of longitude; it is taken the short way round", where)
+        polygons = cut
     if not shapely.is_valid(polygons).all():
         log.warning("%s: the area of interest has invalid polygons; they are made valid", where)
     # "linework" honours even-odd rings: what a bow tie or a ring that touches itself encloses stays in
@@ -172,9 +181,7 @@ def _finished(parts: list[BaseGeometry], crs: str, where: str) -> Aoi:
 
 def _check_degrees(geometry: BaseGeometry, crs: str, where: str) -> None:
     """Refuse latitudes beyond the poles: metres that are called degrees, or a wrong axis order."""
-    import pyproj
-
-    if not pyproj.CRS.from_user_input(crs).is_geographic:
+    if not is_geographic(crs):
         return
     west, south, east, north = geometry.bounds
     if south < -90 or north > 90 or west < -360 or east > 360:

@@ -186,7 +186,8 @@ _NOT_READ = (
     (b"PK\x03\x04", "a ZIP archive: unpack it and give the file in it"),
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"<OGRVRT", "a GDAL virtual dataset, which may point anywhere and is not read: give the file that it names"),
-    (b"<", "XML or HTML, which no source reads yet (GML, KML): convert it to GeoPackage"),
+    (b"BZh", "compressed with bzip2: unpack it first"),
+    (b"<", "XML or HTML of a kind that no source reads (KML, a web page): convert it to GeoPackage"),
     (b"II*\x00", "a TIFF raster: give it as --dem"),
     (b"MM\x00*", "a TIFF raster: give it as --dem"),
 )
@@ -321,6 +322,6 @@ def read_head(path: Path) -> bytes:
 
 def _listing(folder: Path) -> str:
     """Name up to five files of a folder that may be what was meant."""
-    known = {".gpkg", ".fgb", ".shp", ".geojson", ".json", ".geojsonl", ".parquet"}
+    known = {".gpkg", ".fgb", ".shp", ".geojson", ".json", ".geojsonl", ".parquet", ".pbf", ".osm"}
     found = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in known)[:5]
     return f", for example {', '.join(found)}" if found else ""

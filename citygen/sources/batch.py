@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import InputError
+from citygen.geom.parse import parse_wkb
 from citygen.geom.wkb import bounds, read_plain
 from citygen.log import get_logger
 from citygen.model.binary import binary_buffers
@@ -134,6 +135,19 @@ def id_candidates(columns: Iterable[str]) -> list[str]:
     return [by_word[word] for word in ID_WORDS if word in by_word]
 
 
+def raw_name(name: str) -> str:
+    """
+    Return a column's name in the file for the one it has in the batches.
+
+    Examples
+    --------
+    >>> raw_name("id_"), raw_name("id"), raw_name("usage_")
+    ('id', 'id', 'usage_')
+    """
+    bare = name.rstrip("_")
+    return bare if bare in RESERVED else name
+
+
 def make_batch(rows: Rows, shape: Shape, bbox: Bounds | None) -> pa.Table | None:
     """
     Turn rows into a batch of the contract, or None where none meets the box.
@@ -212,7 +226,7 @@ def wkb_bounds(geometry: pa.Array) -> Float64:
     if len(rest):
         # "fix" closes an unclosed ring, which still says where it lies; what it cannot mend becomes None
         raw = geometry.take(pa.array(rest)).to_numpy(zero_copy_only=False)
-        boxes[rest] = np.asarray(shapely.bounds(shapely.from_wkb(raw, on_invalid="fix"))).reshape(-1, 4)
+        boxes[rest] = np.asarray(shapely.bounds(parse_wkb(raw, close=True))).reshape(-1, 4)
     return boxes
 
 

@@ -25,6 +25,13 @@ _URL = re.compile(
 )
 
 
+def is_geographic(crs: str) -> bool:
+    """Say whether a CRS that was checked has longitude and latitude."""
+    import pyproj
+
+    return bool(pyproj.CRS.from_user_input(crs).is_geographic)
+
+
 def authority_code(text: str) -> str | None:
     """
     Return ``AUTHORITY:code`` for the ways to write one (code, URN, opengis.net URL, which is never opened), else None.
@@ -92,9 +99,17 @@ def file_crs(text: Any, *, where: str | Path, given: str | None) -> str:
     return _checked(authority_code(text) or text, str(where))
 
 
-def missing_crs(where: str | Path, why: str = "does not say its coordinate reference system") -> MissingCRSError:
-    """Return the error for a source whose place is unknown; it names the option that gives it."""
-    return MissingCRSError(f"{where}: {why}; give it with --source-crs EPSG:n (the code that its publisher states)")
+def missing_crs(
+    where: str | Path,
+    why: str = "does not say its coordinate reference system",
+    *,
+    bounds: tuple[float, float, float, float] | None = None,
+) -> MissingCRSError:
+    """Return the error for a source whose place is unknown; it names the option that gives it, and a guess at degrees."""
+    text = f"{where}: {why}; give it with --source-crs EPSG:n (the code that its publisher states)"
+    if bounds is not None and abs(bounds[0]) <= 180 >= abs(bounds[2]) and abs(bounds[1]) <= 90 >= abs(bounds[3]):
+        text += "; the coordinates look like degrees: EPSG:4326 would take them as longitude and latitude"
+    return MissingCRSError(text)
 
 
 def _checked(text: str, where: str) -> str:

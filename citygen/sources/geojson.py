@@ -34,6 +34,7 @@ from citygen.sources.batch import (
 )
 from citygen.sources.crs import OGC_CRS84, authority_code, file_crs, missing_crs
 from citygen.sources.geojson_geometry import geometry_wkb
+from citygen.sources.json_head import is_city_model
 from citygen.sources.json_stream import JsonStream
 
 log = get_logger(__name__)
@@ -48,9 +49,9 @@ Feature: TypeAlias = tuple[bytes | None, str | None, str | None, dict[str, Any]]
 _START = re.compile(rb"^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00\x1e]*[{\[]")
 
 
-def is_json(head: bytes) -> bool:
-    """Say whether a file starts like a JSON object or array, after a BOM, blanks or a record separator."""
-    return _START.match(head) is not None
+def is_geojson(head: bytes) -> bool:
+    """Say whether a file starts like JSON, after a BOM, blanks or a record separator, and is no city model."""
+    return _START.match(head) is not None and not is_city_model(head)
 
 
 def open_geojson(path: Path, options: SourceOptions) -> Source:
@@ -301,4 +302,4 @@ def _crs(members: Mapping[str, Any], path: Path, given: str | None) -> str:
     return file_crs(code, where=path, given=None)
 
 
-SOURCES.register("geojson", SourceFormat("GeoJSON, GeoJSONSeq (.geojson, .geojsonl)", is_json, open_geojson))
+SOURCES.register("geojson", SourceFormat("GeoJSON, GeoJSONSeq (.geojson, .geojsonl)", is_geojson, open_geojson))

@@ -79,6 +79,7 @@ def open_shapefile(path: Path, options: SourceOptions) -> Source:
         raise missing_crs(
             main,
             f"its {part.name} says nothing that is known" if part else f"there is no {main.stem}.prj to say its CRS",
+            bounds=_extent(main),
         )
     sample = {name: head[1][name] for name in id_candidates(columns)} if head is not None else {}
     shape = shape_of(columns, sample, where=str(main), id_column=options.id_column, wanted=options.columns)

@@ -23,7 +23,9 @@ from citygen.validation.tileset import walk_tileset
 BUILDINGS = "buildings.parquet"
 TILES = "tiles"
 COLUMNS = ("id", "outcome", "tile")
-OPTIONAL = ("part_of",)
+OPTIONAL = ("part_of", "reasons")
+ELSEWHERE = frozenset({"replaced_by_parts", "covered_by_other_source", "duplicate_footprint"})
+"""Reasons of rows in whose place other rows were built."""
 SHOWN = 3
 """Ids that a message quotes."""
 
@@ -192,6 +194,8 @@ def _check_buildings(folder: Path, tally: _Tally, issues: IssueLog) -> dict[str,
     _check_rows(ids, outcomes, tiles, rows)
     _check_agreement(list(zip(ids, outcomes, tiles, strict=True)), tally, rows)
     wholes = set(table["part_of"].to_pylist()) if "part_of" in table.column_names else set()
+    if "reasons" in table.column_names:
+        wholes |= {n for n, r in zip(ids, table["reasons"].to_pylist(), strict=True) if ELSEWHERE.intersection(r or ())}
     _check_homes(list(zip(ids, outcomes, tiles, strict=True)), wholes, rows)
     issues.extend(rows.found)
     return dict(sorted(Counter(str(outcome) for outcome in outcomes).items()))
@@ -223,7 +227,7 @@ def _check_agreement(rows: list[tuple[str, str, str | None]], tally: _Tally, iss
 
 
 def _check_homes(rows: list[tuple[str, str, str | None]], wholes: set[str | None], issues: IssueLog) -> None:
-    """Check that every built row has a tile, but for those whose parts were built in their place."""
+    """Check that every built row has a tile, but for those in whose place others were built."""
     homeless = [name for name, outcome, tile in rows if outcome != "rejected" and tile is None and name not in wholes]
     if homeless:
         message = f"{len(homeless)} built rows have no tile, the first: {quote(homeless[0])}"

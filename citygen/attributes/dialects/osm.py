@@ -2,8 +2,9 @@
 OpenStreetMap tags -> canonical keys.
 
 Tag pages: Simple_3D_Buildings, Key:height, Key:building:levels, Key:building:min_level, Key:min_height,
-Key:roof:shape, Key:roof:direction, Key:roof:orientation, Key:building:colour. ``building:height`` and the
-``building:roof:*`` spellings are older synonyms. ``roof:direction`` looks down the slope, as ours does.
+Key:roof:shape, Key:roof:direction, Key:roof:orientation, Key:building:colour, Key:building:material, Key:addr:country.
+``building:height`` and the ``building:roof:*`` spellings are older synonyms. ``roof:direction`` looks down the slope, as ours does.
+``osm:outline`` is no tag: it is where the source of OpenStreetMap files says what a ``type=building`` relation says.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
     "min_height": ("min_height", "building:min_height"),
     "levels": ("building:levels", "levels"),
     "min_level": ("building:min_level", "min_level"),
+    "levels_underground": ("building:levels:underground",),
     "roof_shape": ("roof:shape", "building:roof:shape"),
     "roof_height": ("roof:height", "building:roof:height"),
     "roof_levels": ("roof:levels", "building:roof:levels"),
@@ -29,7 +31,11 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
     "class": ("building", "building:part"),
     "wall_colour": ("building:colour", "building:color"),
     "roof_colour": ("roof:colour", "roof:color", "building:roof:colour"),
+    "wall_material": ("building:material", "building:facade:material"),
+    "roof_material": ("roof:material", "building:roof:material"),
+    "country": ("addr:country",),
     "part": ("building:part",),
+    "part_of": ("osm:outline",),
     "location": ("location",),
 }
 

@@ -17,6 +17,9 @@ HEIGHT_DEFAULT = reason(
     "The source gives no usable height; a default was used (by building type and floor area, or the user's own).",
 )
 
+SIGMA_SHARE, LEAST_SIGMA_M = 0.4, 1.5
+"""A house has one to three storeys where the table says two, a block of flats three to eight where it says five."""
+
 
 def decide(evidence: Evidence, still_open: Bool) -> Decision:
     """Take the user's default, or the one of the building's type, or the one of its floor area."""
@@ -33,7 +36,7 @@ def decide(evidence: Evidence, still_open: Bool) -> Decision:
     low = still_open & (evidence.underside_m > 0) & (eave < lifted)
     eave[low] = lifted[low]
     details[low] = "one storey above the underside"
-    return Decision(unknown_heights(n), eave, details)
+    return Decision(unknown_heights(n), eave, np.maximum(SIGMA_SHARE * eave, LEAST_SIGMA_M), details)
 
 
 HEIGHT_RULES.register(
@@ -41,7 +44,8 @@ HEIGHT_RULES.register(
     HeightRule(
         "default",
         order=900,
-        text="A guess by building type and floor area.",
+        text="A guess by building type and floor area, or the user's own (`--default-height`).",
+        sigma="40 % of the height, at least 1.5 m: a house has one to three storeys, a block three to eight.",
         decide=decide,
         note=HEIGHT_DEFAULT,
     ),

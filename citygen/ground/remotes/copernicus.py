@@ -56,7 +56,9 @@ def fetch_copernicus(spec: str, boxes: Sequence[Box], access: Access) -> Fetched
     folder = access.folder / "copernicus-glo30"
     if base != COPERNICUS_URL:
         folder /= key_of(base)
-    tiles, sheets, missing = [], [], []
+    tiles: list[Path] = []
+    sheets: list[Path] = []
+    missing: list[str] = []
     for south, west in tiles_of(boxes):
         name = tile_name(south, west)
         sheet = folder / f"{name}.sea.tif"
