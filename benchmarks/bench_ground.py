@@ -24,7 +24,9 @@ from citygen.ground.dem import Reading, open_dem
 from citygen.ground.points import heights_at
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "ground.md"
-UTM, X0, Y0, SIDE, TILE = "EPSG:32632", 500_000.0, 5_300_000.0, 4000, 500
+UTM, X0, Y0, TILE = "EPSG:32632", 500_000.0, 5_300_000.0, 500
+SIDE = 4000
+"""Cells along each side of the raster, 1 m each."""
 
 
 def write(path: Path) -> np.ndarray:

@@ -156,8 +156,8 @@ class BuildConfig(BaseModel):
         Passwords and tokens in the names of inputs are left out.
         """
         found = self._without(_MANNER)
-        for name in _INPUTS:
-            found[name] = [redacted(spec) for spec in found[name]] if name != "aoi" else found[name]
+        for name in ("buildings", "dem"):
+            found[name] = [redacted(spec) for spec in found[name]]
         return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:

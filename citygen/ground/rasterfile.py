@@ -29,6 +29,20 @@ ENVIRONMENT = {
     "GTIFF_REPORT_COMPD_CS": "YES",  # the vertical part of a CRS, also of GeoTIFF 1.0
 }
 KNOWN = "GeoTIFF, ESRI ASCII grid (.asc), SRTM .hgt and .hgt.zip"
+FORMATS = (
+    ("GeoTIFF, BigTIFF, COG", "by content", "internal overviews and masks; a `.tfw` where it has no geotransform"),
+    ("ESRI ASCII grid", "by content", "CRS from the `.prj` beside it"),
+    ("SRTM `.hgt`", "by name and size", "1 and 3 seconds; EGM96 by its publisher, which the file does not say"),
+    (
+        "SRTM `.hgt` in a zip archive",
+        "by content",
+        "one tile an archive, at most 52 MB; its name is never used as a path",
+    ),
+    ("VRT", "by content", "as data: whole local files beside or below it, put side by side; all else is refused"),
+    ("a folder", "", "its rasters, in the order of their names"),
+)
+"""What ``--dem`` takes on this machine, for the documentation: what, how it is recognised, what to know."""
+
 ZIPPED = "SRTMHGT.zip"
 """What ``driver_of`` says of a zip archive that holds an SRTM file; GDAL has no such driver."""
 _TIFF_BLOCKS = 4096  # blocks of a TIFF whose place in the file is checked
