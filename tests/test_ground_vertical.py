@@ -63,6 +63,12 @@ HERE = np.array([[4.0, 52.0], [4.1, 52.1]])
         ("urn:ogc:def:crs:EPSG::7415", "NAP height"),
         ("urn:ogc:def:crs,crs:EPSG::28992,crs:EPSG::5709", "NAP height"),
         ("EPSG:28992+5709", "NAP height"),
+        ("urn:ogc:def:crs,crs:EPSG:6.12:28992,crs:EPSG:6.12:5709", "NAP height"),
+        (
+            "http://www.opengis.net/def/crs-compound?1=http://www.opengis.net/def/crs/EPSG/0/28992"
+            "&2=http://www.opengis.net/def/crs/EPSG/0/5709",
+            "NAP height",
+        ),
         (pyproj.CRS("EPSG:7415").to_wkt(), "NAP height"),
         ("EPSG:4979", "WGS 84"),
         ("EPSG:6360", "NAVD88 height (ftUS)"),
@@ -325,6 +331,29 @@ def test_control_points_land_within_a_centimetre(tmp_path, name, how):
     assert report["vertical"]["known"]
     assert report["vertical"]["added_m"][0] <= added.min() + 1e-3
     assert report["vertical"]["added_m"][1] >= added.max() - 1e-3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "urn:ogc:def:crs,crs:EPSG::28992,crs:EPSG::5709",
+        "http://www.opengis.net/def/crs-compound?1=http://www.opengis.net/def/crs/EPSG/0/28992"
+        "&2=http://www.opengis.net/def/crs/EPSG/0/5709",
+    ],
+)
+def test_footprints_in_a_compound_crs_by_its_urn_or_url(tmp_path, name):
+    x, y = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:28992", always_xy=True).transform(4.9, 52.37)
+    shape = shapely.geometry.mapping(shapely.box(x, y, x + 10, y + 10))
+    feature = {"type": "Feature", "id": "a", "properties": {"height": 8}, "geometry": shape}
+    crs = {"type": "name", "properties": {"name": name}}
+    document = {"type": "FeatureCollection", "crs": crs, "features": [feature]}
+    (tmp_path / "a.geojson").write_text(json.dumps(document))
+    dem = write_dem(tmp_path / "dem.tif", "EPSG:28992", x, y, 3.0)
+    given = {"buildings": [str(tmp_path / "a.geojson")], "dem": [str(dem)], "out": str(tmp_path / "out")}
+    run(make_config({**given, "geoid_offset": 43.0}))
+    wanted = by_proj("EPSG:28992", shapely.get_coordinates(shapely.geometry.shape(shape))[:4], np.full(4, 46.0))
+    apart = np.linalg.norm(triangles_of(tmp_path / "out")[None] - wanted[:, None], axis=2).min(axis=1)
+    assert apart.max() < 0.01
 
 
 def test_nothing_known_is_in_the_report(tmp_path):

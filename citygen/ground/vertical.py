@@ -17,6 +17,7 @@ import numpy as np
 
 from citygen.arraytypes import Float64
 from citygen.errors import ConfigError, CoverageError, InputError
+from citygen.geom.geodesy import compound_code
 from citygen.ground.dem import Dem
 from citygen.ground.rasterfile import grid_extent
 from citygen.log import get_logger
@@ -207,7 +208,7 @@ def vertical_crs(text: str) -> "CRS":
     from pyproj.exceptions import CRSError
 
     try:
-        crs = CRS.from_user_input(text)
+        crs = CRS.from_user_input(compound_code(text) or text)
     except CRSError as error:
         raise ConfigError(f"--vertical-crs {text!r} is not a CRS that PROJ knows (EPSG:n, URN, WKT)") from error
     part = crs.sub_crs_list[1] if crs.is_compound else crs
