@@ -1,8 +1,8 @@
 """
 Every real data set built, and accounted for: ids in, rows out, outcomes and reasons, where the heights came from, seconds.
 
-``ids in`` is counted by another reader than citygen's own: GDAL for tables, osmium for OpenStreetMap (areas that are
-buildings or parts of them, once each), JSON and XML parsers for city models (objects that carry a surface themselves).
+``ids in`` is counted by another reader than citygen's own: GDAL for tables, osmium for OpenStreetMap (ways and
+multipolygons tagged as buildings or parts), JSON and XML parsers for city models (objects that carry a surface themselves).
 The folder is that of the environment variable CITYGEN_TESTDATA (not in this repository).
 Run: ``python benchmarks/real_sets.py [--only TEXT] [--json] [--write docs/real-data.md]``.
 """
@@ -96,12 +96,27 @@ def ids_in(path: Path) -> int:
 
 
 def _osm_areas(path: Path) -> Iterator[str]:
-    """Yield the areas of a file that are buildings or parts, as osmium assembles them."""
+    """
+    Yield the ways and multipolygon relations of a file that are tagged as buildings or parts.
+
+    A way that is the outer ring of such a relation, tagged in the same way, is that relation's building, not one more.
+    """
     import osmium
 
-    for thing in osmium.FileProcessor(path).with_areas():
-        if thing.is_area() and any(thing.tags.get(key, "no") != "no" for key in ("building", "building:part")):
-            yield f"{'way' if thing.from_way() else 'relation'}/{thing.orig_id()}"
+    ways: set[tuple[int, str]] = set()
+    rings: set[tuple[int, str]] = set()
+    for thing in osmium.FileProcessor(path):
+        kind = next((key for key in ("building", "building:part") if thing.tags.get(key, "no") != "no"), None)
+        if kind is None:
+            continue
+        if thing.is_way():
+            ways.add((thing.id, kind))
+        elif thing.is_relation() and thing.tags.get("type") == "multipolygon":
+            yield f"relation/{thing.id}"
+            rings.update(
+                (member.ref, kind) for member in thing.members if member.type == "w" and member.role != "inner"
+            )
+    yield from (f"way/{number}" for number, _ in sorted(ways - rings))
 
 
 def _with_surface(objects: dict[str, Any]) -> int:

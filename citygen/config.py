@@ -65,7 +65,7 @@ _MANNER = frozenset(
     {"out", "workers", "resume", "overwrite", "allow_rejected", "preview"}
     | {"cache", "overture_url", "overture_stac", "copernicus_url", "s3_url"}
 )
-_INPUTS = frozenset({"buildings", "dem", "aoi", "geoid"})
+_INPUTS = frozenset({"buildings", "dem", "aoi", "geoid", "drape"})
 _NAME = re.compile(r"[a-z][a-z0-9-]+(:[\w.-]+)?")  # a data set by name, perhaps with its release
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
@@ -139,6 +139,13 @@ class BuildConfig(BaseModel):
     party_walls: Literal["keep", "drop"] = Field(
         "keep", description="Walls that two solids hide from each other: written, or left out (solids are open there)."
     )
+    terrain: bool = Field(False, description="Make the ground too: terrain tiles with holes where buildings stand.")
+    terrain_error: float = Field(
+        0.5, ge=0.01, le=100, description="How far the terrain may stray from the DEM, vertically, metres."
+    )
+    drape: str | None = Field(
+        None, description="What lies over the terrain: hypsometric, hillshade, or an orthophoto (GeoTIFF)."
+    )
     preview: bool = Field(False, description="Write preview.png.")
     workers: int = Field(1, ge=1, le=1024, description="Processes.")
     resume: bool = Field(True, description="Go on with an interrupted run of the same inputs.")
@@ -201,7 +208,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if name in values:
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = [_beside(path, item) for item in listed]
-    for name in ("aoi", "out", "geoid"):
+    for name in ("aoi", "out", "geoid", "drape"):
         if isinstance(values.get(name), str):
             values[name] = _beside(path, values[name])
     return values

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))  # for its Markdown tables and mark
 
 import draw_options  # noqa: E402
 import draw_roofs  # noqa: E402
+import draw_terrain  # noqa: E402
 from marked import replaced_block, table  # noqa: E402
 
 _NOTE = "<!-- Written by docs/make.py; change the code, then run: make docs -->\n"
@@ -275,6 +276,7 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "roofs.png": draw_roofs.sheet,
     "roof-features.png": draw_options.draw_features,
     "roof-overhangs.png": draw_options.draw_overhangs,
+    "terrain.png": draw_terrain.draw_terrain,
 }
 
 

@@ -16,6 +16,7 @@ _STAGES = {
     "plan": "reading footprints",
     "heights": "estimating heights",
     "tiles": "building",
+    "terrain": "making the terrain",
     "preview": "drawing the preview",
     "finish": "writing the catalogue",
 }
@@ -108,6 +109,11 @@ _STAGES = {
     "--party-walls",
     metavar="keep|drop",
     help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
+)
+@click.option("--terrain/--no-terrain", default=None, help="Make terrain tiles, with holes where buildings stand.")
+@click.option("--terrain-error", type=float, metavar="M", help="How far terrain may stray from the DEM. Default: 0.5.")
+@click.option(
+    "--drape", metavar="NAME|FILE", help="Over the terrain: hypsometric, hillshade, or an orthophoto (GeoTIFF)."
 )
 @click.option("--preview/--no-preview", default=None, help="Write preview.png, an oblique view.")
 @click.option("--workers", type=int, metavar="N", help="Processes. Default: 1.")

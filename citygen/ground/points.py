@@ -1,7 +1,6 @@
 """Points to the height of the ground at each: the first layer with a value wins; and windows of the surface between cells."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -60,8 +59,7 @@ def sample(layers: tuple[Layer, ...], xy: Float64, crs: str, *, filled: bool = T
 
 def _in_layer(layer: Layer, xy: Float64, crs: str, fill: bool) -> Float64:
     """Interpolate in one layer; NaN where it has no value."""
-    cubic = layer.reading.sampling == "cubic"
-    kernel, more = (heights_cubic, 1) if cubic else (heights, 0)
+    more = cells_beyond(layer)
     affine, turn = layer.affine()
     reach = max(_reach(layer, layer.reading.fill_m)) if fill else 0
     extent = np.array(layer.extent(), dtype=np.int64) + np.array([-1 - reach, -1 - reach, reach, reach])
@@ -71,19 +69,47 @@ def _in_layer(layer: Layer, xy: Float64, crs: str, fill: bool) -> Float64:
     if near == 0:
         return np.full(len(xy), np.nan)
     if int(np.prod(end - first)) <= min(MAX_CELLS, 64 * near * (2 + 2 * more) ** 2):
-        return _sampled(kernel, layer, (first[0], first[1], end[0], end[1]), positions, fill)
+        return _sampled(layer, (first[0], first[1], end[0], end[1]), positions, fill)
     out = np.full(len(xy), np.nan)
     rows = np.flatnonzero(np.isfinite(positions[:, 0]))
     for members, around in batches(_cells_around(positions[rows], more)):
-        out[rows[members]] = _sampled(kernel, layer, around, positions[rows[members]], fill)
+        out[rows[members]] = _sampled(layer, around, positions[rows[members]], fill)
     return out
 
 
-def _sampled(kernel: Any, layer: Layer, box: Box, positions: Float64, fill: bool) -> Float64:
+def _sampled(layer: Layer, box: Box, positions: Float64, fill: bool) -> Float64:
     """Read a box of cells and interpolate in it."""
+    return between(layer, window(layer, box, filled=fill), box, positions)
+
+
+def between(layer: Layer, cells: Float64, box: Box, positions: Float64) -> Float64:
+    """
+    Interpolate in the cells of a box, in the way in which the layer is to be sampled.
+
+    Parameters
+    ----------
+    layer : Layer
+        Its ``reading`` says how.
+    cells : (rows, columns) float64
+        As ``window`` gives them; ``cells_beyond`` more on each side than the four around each place.
+    box : tuple of 4 int
+        Their box.
+    positions : (n, 2) float64
+        Pixel coordinates of the layer.
+
+    Returns
+    -------
+    (n,) float64
+        m; NaN where void or outside.
+    """
     corner = np.array([box[1], box[0]], dtype=np.int64)
-    z: Float64 = kernel(window(layer, box, filled=fill), corner, positions)
+    z: Float64 = (heights_cubic if cells_beyond(layer) else heights)(cells, corner, positions)
     return z
+
+
+def cells_beyond(layer: Layer) -> int:
+    """Return how many cells beyond the four around a place interpolation looks at."""
+    return 1 if layer.reading.sampling == "cubic" else 0
 
 
 def _cells_around(positions: Float64, more: int) -> Int64:

@@ -16,6 +16,7 @@ from citygen.attributes.dialect import DIALECTS
 from citygen.attributes.rule import HEIGHT_RULES
 from citygen.catalogue.records import rejected_rows, write_catalogue
 from citygen.config import BuildConfig
+from citygen.errors import BuildError
 from citygen.formats.base import FORMATS, write_whole
 from citygen.log import get_logger
 from citygen.model.scene import TileEntry
@@ -68,7 +69,11 @@ class Tally:
 
 
 def finish(
-    config: BuildConfig, inputs: Inputs, state: State, plan: Plan, seconds: dict[str, float]
+    config: BuildConfig,
+    inputs: Inputs,
+    state: State,
+    tiles: tuple[Plan, list[tuple[int, int, int]]],
+    seconds: dict[str, float],
 ) -> tuple[Tally, dict[str, Any]]:
     """
     Write ``buildings.parquet``, the formats' own files over all tiles, and ``report.json``.
@@ -81,8 +86,8 @@ def finish(
         Opened inputs.
     state : State
         Holds a record for each finished tile.
-    plan : Plan
-        Its tiles, all of them finished, and the rows without a place.
+    tiles : (Plan, list of (int, int, int))
+        The plan, all of its tiles finished, and the rows without a place; level, column and row of the terrain's tiles.
     seconds : dict of str to float
         By stage; the only part of the report that differs between two runs.
 
@@ -94,6 +99,7 @@ def finish(
         What ``report.json`` holds.
     """
     out = Path(config.out)
+    plan, ground = tiles
     tally = Tally()
     entries: list[TileEntry] = []
     totals = Counter[str]()
@@ -113,18 +119,43 @@ def finish(
     with writing(out / "buildings.parquet"):
         write_catalogue(out / "buildings.parquet", iter(tables()), inputs.crs, None)
     size = tile_size_m(inputs.grid)
+    built = len(entries)
+    terrain = _terrain(state, ground, entries)
     for name in inputs.formats:
         kind = FORMATS[name]
         if kind.finish is not None:
             for path, data in sorted(kind.finish(entries, size).items()):
                 with writing(out / path):
                     write_whole(out / path, data)
-    counts = {"read": plan.read, "outside": plan.outside, "tiles": len(entries), **totals}
+    counts = {"read": plan.read, "outside": plan.outside, "tiles": built, **totals}
     report = _report(config, inputs, tally, counts, plan.heights)
+    if ground:
+        report["terrain"] = {"error_m": config.terrain_error, "drape": config.drape, **terrain}
     report["seconds"] = {name: round(value, 3) for name, value in sorted(seconds.items())}
     with writing(out / "report.json"):
         write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     return tally, report
+
+
+def _terrain(state: State, keys: list[tuple[int, int, int]], entries: list[TileEntry]) -> dict[str, Any]:
+    """Sum up the terrain's tiles for the report; add their entries."""
+    found = [(key, state.terrain_of(*key)) for key in keys]
+    lost = [key for key, about in found if about is None]
+    if lost:
+        raise BuildError(f"{state.folder}: the record of terrain tile {lost[0]} is gone; run again to make it")
+    made = [about for _, about in found if about is not None]
+    entries.extend(about["entry"] for about in made if about["entry"] is not None)
+    leaves = [about for about in made if about["level"] == 0]
+    return {
+        "tiles": sum(about["entry"] is not None for about in made),
+        "levels": 1 + max((about["level"] for about in made if about["entry"] is not None), default=-1),
+        "triangles": sum(about["triangles"] for about in made),
+        "bytes": sum(sum(about["files"].values()) for about in made),
+        "tiles_without_dem": sum(about["entry"] is None and not about["problem"] for about in leaves),
+        "tiles_with_voids": sum(about["entry"] is not None and about["void"] > 0 for about in leaves),
+        "coarsened": sum(about["stride"] > 1 for about in leaves),
+        "failed": {f"{a['level']}/{a['col']}_{a['row']}": a["problem"] for a in made if a["problem"]},
+    }
 
 
 def tile_size_m(grid: Grid) -> float:

@@ -15,6 +15,7 @@ from citygen.errors import ConfigError, CoverageError, InputError
 from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
+from citygen.ground.drape import check_drape
 from citygen.ground.surface import SurfaceCheck
 from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
@@ -89,6 +90,8 @@ class Inputs:
         What of the inputs the result depends on: contents in their order, not paths. Part of a run's stamp.
     open_data : tuple of OpenData
         What must be said of fetched data.
+    drape : str or None
+        What lies over the terrain, checked.
     surface : SurfaceCheck or None
         Whether the DEM looks like a surface model; None before there is a plan.
     placement : Placement or None
@@ -105,6 +108,7 @@ class Inputs:
     digests: dict[str, str]
     identity: dict[str, Any]
     open_data: tuple[OpenData, ...] = ()
+    drape: str | None = None
     surface: SurfaceCheck | None = None
     placement: Placement | None = None
 
@@ -173,13 +177,27 @@ def open_inputs(
             _require_cover(dem, bounds, crs)
     vertical = settle_heights(config, dem, box, origins)
     grid = tile_grid(config.grid, crs)
+    drape = _drape(config, dem)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
     identity |= {"vertical": (vertical.operation if config.geoid is None else "", vertical.offset_m)}
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
     open_data = described([s.source for s in sources], origins)
     where = placement([s.source.info.crs for s in sources], crs, grid, vertical, places_of(box))
-    return Inputs(sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data, placement=where)
+    return Inputs(
+        sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data, drape, placement=where
+    )
+
+
+def _drape(config: BuildConfig, dem: Dem | None) -> str | None:
+    """Check the options of the terrain against each other; return what lies over it."""
+    if config.terrain and dem is None:
+        raise ConfigError("--terrain needs a DEM: give --dem FILE")
+    if config.drape is None:
+        return None
+    if not config.terrain:
+        raise ConfigError("--drape lies over the terrain: give --terrain too")
+    return check_drape(config.drape)
 
 
 def _require_cover(dem: Dem, bounds: Bounds, crs: str) -> None:
