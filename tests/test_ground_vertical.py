@@ -401,3 +401,17 @@ def test_vertical_is_small_and_picklable():
     import pickle
 
     assert pickle.loads(pickle.dumps(Vertical(offset_m=1.0))) == Vertical(offset_m=1.0)
+
+
+def test_terrain_takes_the_same_undulation_as_the_walls(tmp_path):
+    lon, lat = 11.35, 48.05
+    grid = write_grid(tmp_path / "g.tif", lon, lat)
+    vertices, _, _ = control(tmp_path, "EPSG:32632", lon, lat, 500.0, geoid=str(grid), terrain=True)
+    ground = [path for path in (tmp_path / "out").rglob("*.glb") if "terrain" in path.parts]
+    assert ground
+    to = pyproj.Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
+    lons, lats, heights = to.transform(*vertices.T)
+    up = heights - truth(np.asarray(lons), np.asarray(lats))
+    on_it = np.abs(up - 500.0) < 0.01
+    assert on_it.sum() > 20  # feet of walls, and the level ground around them
+    assert set(np.round(up[up > 500.5]).tolist()) == {508.0}

@@ -22,6 +22,8 @@ log = get_logger(__name__)
 GOOD_M = 0.01
 """m. A known point lands this near (DESIGN, promise 4)."""
 
+_WIDEST_DEG = 60.0  # beyond, no zone's projection is meant
+
 CONTROL = (
     ("UTM 32N", "EPSG:32632", 11.35, 48.05),
     ("RD New, Netherlands", "EPSG:28992", 4.9, 52.37),
@@ -68,9 +70,11 @@ def placement(sources: Sequence[str], crs: str, grid: Grid, vertical: Vertical, 
     Returns
     -------
     Placement
-        Of no places, where no projection has an answer.
+        Of no places, where no projection has an answer, or the area is no town (one broken footprint spans the Earth).
     """
     worst, count = 0.0, 0
+    if len(lonlat) and np.ptp(lonlat, axis=0).max() > _WIDEST_DEG:
+        return Placement(0, 0.0)
     for source in sorted(set(sources)):
         given = project(lonlat, "OGC:CRS84", source)
         given = given[np.all(np.isfinite(given), axis=1)]
@@ -92,11 +96,13 @@ def placement(sources: Sequence[str], crs: str, grid: Grid, vertical: Vertical, 
 def placed(xy: Float64, source: str, where: tuple[str, Grid, Vertical], height: Float64) -> Float64:
     """Put places where a build puts a vertex, and read them back out of single precision; (n, 3) float64, ECEF."""
     crs, grid, vertical = where
-    lonlat = to_lonlat(crs, project(xy, source, crs))
-    world = to_ecef(lonlat, to_ellipsoid(vertical, lonlat, height))
-    on_grid = project(project(xy, source, crs), crs, grid.crs)
-    out = np.full(world.shape, np.nan)
-    known = np.flatnonzero(np.all(np.isfinite(world) & np.isfinite(on_grid[:, :1]), axis=1))
+    working = project(xy, source, crs)
+    lonlat = to_lonlat(crs, working)
+    on_grid = project(working, crs, grid.crs)
+    out = np.full((len(xy), 3), np.nan)
+    known = np.flatnonzero(np.all(np.isfinite(lonlat) & np.isfinite(on_grid), axis=1))
+    world = np.full((len(xy), 3), np.nan)
+    world[known] = to_ecef(lonlat[known], to_ellipsoid(vertical, lonlat[known], height[known]))
     cols, rows = grid.keys(on_grid[known, 0], on_grid[known, 1])
     keys, tile = np.unique(np.stack([cols, rows], axis=1), axis=0, return_inverse=True)
     for k, (col, row) in enumerate(keys.tolist()):
