@@ -60,7 +60,7 @@ def make_terrain(
         dem=inputs.dem,
         tolerance_m=config.terrain_error,
         size_m=tile_size_m(inputs.grid),
-        geoid_offset_m=config.geoid_offset,
+        vertical=inputs.vertical,
         drape=inputs.drape,
         platform_slope=math.tan(math.radians(config.platform_slope)) if config.platforms else None,
     )

@@ -240,8 +240,8 @@ def _ground(account: Account) -> list[str]:
         said += f" Under its outline the ground lies at {low:.2f} to {high:.2f} m, a slope of {row['ground_slope_deg']:.1f}°."
     if row.get("cut_m3") is not None:
         said += f" Its platform takes {row['cut_m3']:.0f} m³ off and {row['fill_m3']:.0f} m³ on."
-    offset = account.report["vertical"]["geoid_offset_m"]
-    return [said + (f" The geoid offset of {offset:g} m is added in the tiles." if offset else "")]
+    vertical = account.report["vertical"]
+    return [said + (f" In the tiles {vertical['assumed']}." if vertical["known"] else "")]
 
 
 def _height(account: Account) -> list[str]:
