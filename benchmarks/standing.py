@@ -105,7 +105,7 @@ def read_buildings(out: Path) -> dict[str, Building]:
     crs = gpd.read_parquet(out / "buildings.parquet", columns=["geometry"]).crs
     down = pyproj.Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
     there = pyproj.Transformer.from_crs("EPSG:4979", pyproj.CRS(crs), always_xy=True)
-    offset = float(report["options"].get("geoid_offset", 0.0))
+    offset = float(report["options"]["geoid_offset"] or 0.0)
     found: dict[str, Building] = {}
 
     def walk(node: dict, above: np.ndarray) -> None:
