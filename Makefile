@@ -77,6 +77,7 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/bench_import.py
 	$(BIN)/python benchmarks/bench_build.py --cold
 	$(BIN)/python benchmarks/bench_roofs.py
+	$(BIN)/python benchmarks/bench_terrain.py --size 4000
 	$(BIN)/python benchmarks/bench_sources.py
 
 clean:

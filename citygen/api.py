@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from citygen.arraytypes import Float64
-from citygen.catalogue.entries import read_entries
+from citygen.catalogue.entries import read_entries, read_terrain
 from citygen.config import make_config
 from citygen.engine.run import Progress, run
 from citygen.errors import InputError, OutputError
 from citygen.formats.glb import decode
 from citygen.model.scene import Scene, TileEntry
 from citygen.pipeline.folder import STATE, is_run, remove_outputs, remove_state, writing
-from citygen.pipeline.picture import city_scene, to_crs
+from citygen.pipeline.picture import city_scene, terrain_mesh, to_crs
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -273,6 +273,28 @@ class City:
             self.__dict__["_last"] = kept
         return kept[1]
 
+    def terrain(self) -> "trimesh.Trimesh":
+        """
+        Return the ground at its finest, with holes where buildings stand; skirts are left out.
+
+        Returns
+        -------
+        trimesh.Trimesh
+            In the working CRS (x, y) and ellipsoidal height (z), metres; tiles are joined where they meet.
+
+        Raises
+        ------
+        ValueError
+            When the city was built without terrain.
+        """
+        import trimesh
+
+        leaves = read_terrain(self.out)
+        if not leaves:
+            raise ValueError(f"{self.out}: built without terrain; build with terrain=True")
+        vertices, triangles = terrain_mesh(self.out, leaves, self.report["crs"])
+        return trimesh.Trimesh(vertices, triangles, process=False, metadata={"crs": self.report["crs"]})
+
     def plot(self, *, size: tuple[int, int] = (1600, 1000)) -> "Image":
         """
         Draw the city, without a screen.
@@ -291,7 +313,8 @@ class City:
 
         from citygen.preview.scene import render
 
-        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], self._dem())
+        terrain = read_terrain(self.out)
+        scene = city_scene(self.out, list(self.entries.values()), self.report["crs"], self._dem(), terrain)
         return Image.fromarray(render(scene, size=size))
 
     def _dem(self) -> "Dem | None":
@@ -300,7 +323,8 @@ class City:
 
         options = self.report["options"]
         present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
-        return open_dem(present, crs=options["dem_crs"]) if present else None
+        said = {"crs": options["dem_crs"], "unit": options.get("dem_unit")}
+        return open_dem(present, **said) if present else None
 
     def explain(self, feature_id: str) -> dict[str, Any]:
         """
@@ -347,7 +371,7 @@ class City:
         from citygen.pipeline.explain.portrait import portrait
 
         shown = [feature_id, *related(self.out, "part_of", feature_id)]
-        place = (self.report["crs"], self._dem(), self.report["vertical"]["geoid_offset_m"])
+        place = (self.report["crs"], self._dem(), sum(self.report["vertical"]["added_m"]) / 2)
         drawn = portrait(self.out, self.entries, shown, place, size=size)
         return None if drawn is None else Image.fromarray(drawn)
 

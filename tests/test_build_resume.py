@@ -202,6 +202,9 @@ def test_overwrite_removes_only_what_is_ours(town: Path, tmp_path: Path) -> None
     (elsewhere / "0").mkdir(parents=True)
     (elsewhere / "0" / "1_1.glb").write_text("mine")
     (out / "tiles" / "7").symlink_to(elsewhere / "0")
+    with pytest.raises(OutputError, match=r"tiles/7: is a link"):
+        build(out, buildings=[str(town)], ground_z=2, overwrite=True)
+    (out / "tiles" / "7").unlink()
     build(out, buildings=[str(town)], ground_z=2, overwrite=True)
     assert [name for name in mine if not (out / name).is_file()] == []
     assert (elsewhere / "0" / "1_1.glb").read_text() == "mine"

@@ -118,14 +118,17 @@ def test_la_rochelle(rochelle: Path, testdata: Path, record_property: Any) -> No
     folder = testdata / "realdata" / "01_larochelle_bdtopo_dem"
     assert len(accounted(rochelle)) == 361
     frame = _paired(rochelle, folder / "buildings_bdtopo.gpkg")
-    assert frame["tile"].notna().sum() >= 359
+    doubles = frame["reasons"].apply(lambda codes: "duplicate_footprint" in codes)
+    assert doubles.sum() == 15  # the survey repeats three outlines five times
+    assert (frame["tile"].notna() ^ doubles).all()
     _stands(frame, folder / "dem_rgealti_1m.tif")
     ridge, n_ridge = _median(frame["ridge_z"] - frame["raw_altitude_maximale_toit"])
     eave, n_eave = _median(frame["eave_z"] - frame["raw_altitude_minimale_toit"])
     record_property("median |ridge_z - altitude_maximale_toit|", (ridge, n_ridge))
     record_property("median |eave_z - altitude_minimale_toit|", (eave, n_eave))
     print(f"La Rochelle: ridge {ridge:.3f} m of {n_ridge}, eave {eave:.3f} m of {n_eave}")  # noqa: T201
-    assert (n_ridge, n_eave) >= (280, 320)
+    assert n_ridge >= 275
+    assert n_eave >= 315
     assert ridge < 2.0
     assert eave < 0.6
 

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from typing import TypeAlias
+from typing import Any, Protocol, TypeVar
 
 from citygen.errors import BuildError
 from citygen.log import get_logger
@@ -24,12 +24,34 @@ from citygen.pipeline.guarded import CRASHED, Job, rejected_tile, run_job
 from citygen.pipeline.tile import TileResult
 
 log = get_logger(__name__)
-Run: TypeAlias = Callable[[Job], TileResult]
+R = TypeVar("R")
+
+
+class AnyJob(Protocol):
+    """What travels to a worker: its task has a column and a row."""
+
+    @property
+    def task(self) -> Any:
+        """Which tile."""
+
+
+J = TypeVar("J", bound=AnyJob)
 _AHEAD = 3
 """Jobs handed out a worker: enough that none waits, few enough that little is run again after a crash."""
 
 
-def run(jobs: Iterable[Job], workers: int, *, work: Run = run_job) -> Generator[TileResult, None, None]:
+def _rejected(job: Job) -> TileResult:
+    return rejected_tile(job, CRASHED, "process died")
+
+
+def run(jobs: Iterable[Job], workers: int, *, work: Callable[[Job], TileResult] = run_job) -> Generator[TileResult]:
+    """Run the jobs of buildings' tiles in processes, as ``run_any`` does; a tile that kills its process twice is rejected."""
+    return run_any(jobs, workers, (work, _rejected))
+
+
+def run_any(
+    jobs: Iterable[J], workers: int, how: tuple[Callable[[J], R], Callable[[J], R]]
+) -> Generator[R, None, None]:
     """
     Run jobs in processes.
 
@@ -39,12 +61,12 @@ def run(jobs: Iterable[Job], workers: int, *, work: Run = run_job) -> Generator[
         Taken as workers come free.
     workers : int
         Processes.
-    work : callable
-        What a worker does with a job; picklable by name.
+    how : (callable, callable)
+        What a worker does with a job, picklable by name; and the result of a job that kills its process twice.
 
     Yields
     ------
-    TileResult
+    result
         In the order in which they end; every job gives one.
 
     Raises
@@ -57,21 +79,21 @@ def run(jobs: Iterable[Job], workers: int, *, work: Run = run_job) -> Generator[
     waiting = iter(jobs)
     more = first = True
     while more:
-        suspects: list[Job] = []
+        suspects: list[J] = []
         with _pool(workers) as pool:
             if first:
                 _probe(pool)
             first = False
-            more = yield from _until_broken(pool, waiting, workers * _AHEAD, (work, suspects))
-        yield from _one_by_one(suspects, work)
+            more = yield from _until_broken(pool, waiting, workers * _AHEAD, (how[0], suspects))
+        yield from _one_by_one(suspects, how)
 
 
 def _until_broken(
-    pool: ProcessPoolExecutor, waiting: Iterator[Job], ahead: int, how: tuple[Run, list[Job]]
-) -> Generator[TileResult, None, bool]:
+    pool: ProcessPoolExecutor, waiting: Iterator[J], ahead: int, how: tuple[Callable[[J], R], list[J]]
+) -> Generator[R, None, bool]:
     """Yield results until all jobs are done (returns False), or a worker dies (returns True; the jobs it held are suspects)."""
     work, suspects = how
-    running: dict[Future[TileResult], Job] = {}
+    running: dict[Future[R], J] = {}
     while True:
         while len(running) < ahead and not suspects:
             job = next(waiting, None)
@@ -130,8 +152,9 @@ def _watch(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def _one_by_one(jobs: list[Job], work: Run) -> Iterator[TileResult]:
-    """Run jobs one at a time in a process of their own; a job in whose hands that process dies is rejected."""
+def _one_by_one(jobs: list[J], how: tuple[Callable[[J], R], Callable[[J], R]]) -> Iterator[R]:
+    """Run jobs one at a time in a process of their own; a job in whose hands that process dies is given up."""
+    work, lost = how
     left = iter(jobs)
     job = next(left, None)
     while job is not None:
@@ -143,6 +166,6 @@ def _one_by_one(jobs: list[Job], work: Run) -> Iterator[TileResult]:
                 except BrokenProcessPool:
                     alive = False
                     name = f"tile {job.task.col}_{job.task.row}"
-                    log.error("%s: its process died twice; its footprints are rejected", name)  # noqa: TRY400
-                    yield rejected_tile(job, CRASHED, "process died")
+                    log.error("%s: its process died twice; it is given up", name)  # noqa: TRY400
+                    yield lost(job)
                 job = next(left, None)

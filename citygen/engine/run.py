@@ -10,6 +10,7 @@ from typing import Any
 from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.engine import local, pool
+from citygen.engine.ground import make_terrain, terrain_keys
 from citygen.log import get_logger
 from citygen.pipeline.evidence import estimate_heights, learner
 from citygen.pipeline.extents import no_footprint
@@ -22,6 +23,7 @@ from citygen.pipeline.picture import write_preview
 from citygen.pipeline.plan import Plan, make_plan
 from citygen.pipeline.rows import TileTask
 from citygen.pipeline.state import State, prepare_out, stamp_of
+from citygen.pipeline.surface import with_surface_check
 from citygen.sources.base import Source
 
 log = get_logger(__name__)
@@ -96,15 +98,20 @@ def run(
         if plan is None:
             plan = _plan(config, inputs, state, fresh, progress)
         seconds["plan"] = time.perf_counter() - began - seconds["open"]
+        inputs = with_surface_check(inputs, state, plan)
         _tiles(config, inputs, state, plan, (progress, seconds))
+        at = time.perf_counter()
+        make_terrain(config, inputs, state, plan, progress)
+        ground = terrain_keys(inputs, plan) if config.terrain else []
+        seconds["terrain"] = time.perf_counter() - at
         at = time.perf_counter()
         if config.preview:
             progress("preview", 0, 0)
-            write_preview(state, inputs, plan)
+            write_preview(state, inputs, plan, ground)
         seconds["preview"] = time.perf_counter() - at
         seconds["total"] = time.perf_counter() - began
         progress("finish", 0, 0)
-        tally, report = finish(config, inputs, state, plan, seconds)
+        tally, report = finish(config, inputs, state, (plan, ground), seconds)
     return Outcome(out, tally, report)
 
 
@@ -145,7 +152,7 @@ def _tiles(
         grid=inputs.grid,
         dem=inputs.dem,
         ground_z=config.ground_z,
-        geoid_offset_m=config.geoid_offset,
+        vertical=inputs.vertical,
         attributes=_attributes(config),
         formats=inputs.formats,
         dormers=config.dormers,
@@ -165,7 +172,7 @@ def _tiles(
     workers = min(config.workers, len(todo))
     with contextlib.closing(local.run(jobs) if workers <= 1 else pool.run(jobs, workers)) as results:
         for result in results:
-            about = {"triangles": result.triangles, "files": result.files}
+            about = {"triangles": result.triangles, "files": result.files, "extent": result.extent}
             state.save((result.col, result.row), result.records, result.entry, about)
             for name, spent in result.seconds.items():
                 seconds[f"tile.{name}"] = seconds.get(f"tile.{name}", 0.0) + spent

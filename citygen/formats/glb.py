@@ -13,17 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from citygen.arraytypes import AnyArray, Float64
+from citygen.arraytypes import AnyArray
 from citygen.formats.base import FORMATS, TileFormat
+from citygen.formats.gltf import ARRAY, ELEMENTS, FLOAT, LINEAR, UBYTE, UINT, USHORT, Buffer, container, unit, y_up
 from citygen.model.scene import Scene
 from citygen.version import __version__
-
-_FLOAT, _USHORT, _UINT, _UBYTE = 5126, 5123, 5125, 5121
-_ARRAY, _ELEMENTS = 34962, 34963
-_LINEAR = np.array(
-    [round(255 * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)) for c in np.arange(256) / 255], np.uint8
-)
-"""sRGB byte to linear byte: COLOR_0 is linear (glTF 2.0, 3.9.2)."""
 
 CLASS = "building"
 _DESCRIPTIONS = {
@@ -34,26 +28,6 @@ _DESCRIPTIONS = {
     "roof_shape": "The roof shape that was built.",
     "outcome": "ok, or degraded: built with a fallback or repair.",
 }
-
-
-class _Buffer:
-    """The binary chunk as it grows, with its buffer views."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.views: list[dict[str, int]] = []
-
-    def add(self, data: AnyArray | bytes, *, target: int | None = None) -> int:
-        raw = data if isinstance(data, bytes) else np.ascontiguousarray(data).tobytes()
-        view = {"buffer": 0, "byteOffset": self.size, "byteLength": len(raw)}
-        if target is not None:
-            view["target"] = target
-        self.views.append(view)
-        padded = raw + b"\0" * (-len(raw) % 8)
-        self.chunks.append(padded)
-        self.size += len(padded)
-        return len(self.views) - 1
 
 
 def encode(scene: Scene) -> bytes:
@@ -70,7 +44,7 @@ def encode(scene: Scene) -> bytes:
     bytes
         The same for the same scene.
     """
-    buffer = _Buffer()
+    buffer = Buffer()
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"citygen {__version__}"},
         "extensionsUsed": ["EXT_mesh_features", "EXT_structural_metadata"],
@@ -88,53 +62,48 @@ def encode(scene: Scene) -> bytes:
     document["extensions"] = {"EXT_structural_metadata": _metadata(scene.table, buffer)}
     document["bufferViews"] = buffer.views
     document["buffers"] = [{"byteLength": buffer.size}]
-    return _container(document, b"".join(buffer.chunks))
+    return container(document, b"".join(buffer.chunks))
 
 
-def y_up(vectors: Float64) -> AnyArray:
-    """Return east, north, up as glTF's x, y, z; float32."""
-    return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1).astype("<f4")
-
-
-def _primitive(scene: Scene, buffer: _Buffer) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _primitive(scene: Scene, buffer: Buffer) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Write geometry; return accessors and the primitive that uses them."""
     n = len(scene.positions)
     small = n <= 65535
     indices = scene.triangles.reshape(-1).astype("<u2" if small else "<u4")
     positions = y_up(scene.positions)
     colours = np.full((n, 4), 255, np.uint8)
-    colours[:, :3] = _LINEAR[scene.colours]
+    colours[:, :3] = LINEAR[scene.colours]
     accessors = [
         {
-            "bufferView": buffer.add(positions, target=_ARRAY),
-            "componentType": _FLOAT,
+            "bufferView": buffer.add(positions, target=ARRAY),
+            "componentType": FLOAT,
             "count": n,
             "type": "VEC3",
             "min": positions.min(axis=0).tolist(),
             "max": positions.max(axis=0).tolist(),
         },
         {
-            "bufferView": buffer.add(_unit(y_up(scene.normals)), target=_ARRAY),
-            "componentType": _FLOAT,
+            "bufferView": buffer.add(unit(y_up(scene.normals)), target=ARRAY),
+            "componentType": FLOAT,
             "count": n,
             "type": "VEC3",
         },
         {
-            "bufferView": buffer.add(colours, target=_ARRAY),
-            "componentType": _UBYTE,
+            "bufferView": buffer.add(colours, target=ARRAY),
+            "componentType": UBYTE,
             "normalized": True,
             "count": n,
             "type": "VEC4",
         },
         {
-            "bufferView": buffer.add(scene.features.astype("<f4"), target=_ARRAY),
-            "componentType": _FLOAT,
+            "bufferView": buffer.add(scene.features.astype("<f4"), target=ARRAY),
+            "componentType": FLOAT,
             "count": n,
             "type": "SCALAR",
         },
         {
-            "bufferView": buffer.add(indices, target=_ELEMENTS),
-            "componentType": _USHORT if small else _UINT,
+            "bufferView": buffer.add(indices, target=ELEMENTS),
+            "componentType": USHORT if small else UINT,
             "count": len(indices),
             "type": "SCALAR",
         },
@@ -150,13 +119,7 @@ def _primitive(scene: Scene, buffer: _Buffer) -> tuple[list[dict[str, Any]], dic
     return accessors, primitive
 
 
-def _unit(vectors: AnyArray) -> AnyArray:
-    """Scale float32 vectors to unit length in float32."""
-    unit: AnyArray = (vectors / np.linalg.norm(vectors.astype(float), axis=1)[:, None]).astype("<f4")
-    return unit
-
-
-def _metadata(table: Mapping[str, AnyArray], buffer: _Buffer) -> dict[str, Any]:
+def _metadata(table: Mapping[str, AnyArray], buffer: Buffer) -> dict[str, Any]:
     """Write the property table; return the extension's root object (EXT_structural_metadata, "Property Tables")."""
     schema: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -177,16 +140,6 @@ def _metadata(table: Mapping[str, AnyArray], buffer: _Buffer) -> dict[str, Any]:
         "schema": {"id": "citygen", "classes": {CLASS: {"name": "Building", "properties": schema}}},
         "propertyTables": [{"name": "buildings", "class": CLASS, "count": count, "properties": values}],
     }
-
-
-def _container(document: dict[str, Any], binary: bytes) -> bytes:
-    """Wrap JSON and binary in GLB chunks (glTF 2.0, 4.4)."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * ((4 - len(text)) % 8)  # so that the binary chunk's data starts on 8 bytes of the file
-    head = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(binary))
-    return b"".join(
-        [head, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary]
-    )
 
 
 def decode(data: bytes) -> Scene:
@@ -221,8 +174,8 @@ def decode(data: bytes) -> Scene:
     accessors = document["accessors"]
     x, y, z = view(accessors[0]["bufferView"], "<f4").astype(float).reshape(-1, 3).T
     nx, ny, nz = view(accessors[1]["bufferView"], "<f4").astype(float).reshape(-1, 3).T
-    wide = accessors[4]["componentType"] == _UINT
-    colours = np.searchsorted(_LINEAR, view(accessors[2]["bufferView"], "u1").reshape(-1, 4)[:, :3])
+    wide = accessors[4]["componentType"] == UINT
+    colours = np.searchsorted(LINEAR, view(accessors[2]["bufferView"], "u1").reshape(-1, 4)[:, :3])
     extension = document["extensions"]["EXT_structural_metadata"]
     classes = extension["schema"]["classes"][CLASS]["properties"]
     table: dict[str, AnyArray] = {}

@@ -69,3 +69,9 @@ TIE_REL = 1e-9
 SOFFIT_GRIDS_M = (2.0**-12, 2.0**-16, 2.0**-20)
 """m. Grids on which the lines below an overhang meet: a quarter of a millimetre, so that no face is thinner; finer on a
 second and third try. Powers of two: exact in floating point."""
+
+PLAN_GRID_M = 2.0**-32
+"""m. Plan coordinates of terrain lie on this grid (a quarter of a nanometre), so that their differences are exact."""
+
+SLIT_M = 2e-3
+"""m. Ground enclosed by walls of one union that is narrower than this is rounding between parts of a building."""

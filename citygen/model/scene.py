@@ -43,6 +43,45 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class GroundScene:
+    """
+    The ground of one tile in a local east-north-up frame.
+
+    Attributes
+    ----------
+    positions : (v, 3) float64
+        Metres east, north, up of the frame's origin.
+    normals : (v, 3) float64
+        Unit, upwards, smooth.
+    uv : (v, 2) float64
+        0 to 1 over the tile, v from north to south.
+    colours : (v, 3) uint8
+        sRGB; what is shown where there is no picture.
+    triangles : (t, 3) int64
+        Counter-clockwise seen from above.
+    rim : (k, 2) int64
+        Edges on the tile's border, the ground to their left: where the skirt hangs.
+    skirt_m : float
+        How far it hangs down.
+    picture : bytes or None
+        PNG or JPEG that is laid over the tile.
+    lon, lat : float
+        Degrees: the frame's origin, at height 0 above the ellipsoid.
+    """
+
+    positions: Float64
+    normals: Float64
+    uv: Float64
+    colours: UInt8
+    triangles: Int64
+    rim: Int64
+    skirt_m: float
+    picture: bytes | None
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True)
 class TileEntry:
     """
     One written tile.
@@ -59,6 +98,10 @@ class TileEntry:
         Extent of its content in that frame: east, north, up, metres.
     region : tuple of float
         West, south, east, north in degrees, lowest and highest ellipsoidal height in metres.
+    kind : {'buildings', 'terrain'}
+        What it holds.
+    level : int
+        0 for a tile of the grid, n for 2**n by 2**n of them (terrain only).
     """
 
     uri: str
@@ -69,3 +112,5 @@ class TileEntry:
     low: tuple[float, float, float]
     high: tuple[float, float, float]
     region: tuple[float, float, float, float, float, float]
+    kind: str = "buildings"
+    level: int = 0

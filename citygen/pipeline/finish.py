@@ -16,15 +16,19 @@ from citygen.attributes.dialect import DIALECTS
 from citygen.attributes.rule import HEIGHT_RULES
 from citygen.catalogue.records import rejected_rows, write_catalogue
 from citygen.config import BuildConfig
+from citygen.errors import BuildError
 from citygen.formats.base import FORMATS, write_whole
 from citygen.log import get_logger
 from citygen.model.scene import TileEntry
 from citygen.outcome import OUTCOMES, known_reasons
 from citygen.pipeline.folder import writing
+from citygen.pipeline.heights import vertical_report
 from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.placement import GOOD_M
 from citygen.pipeline.plan import Plan
 from citygen.pipeline.remote import reported
 from citygen.pipeline.state import State
+from citygen.pipeline.surface import surface_report
 from citygen.roofs.base import FAMILIES, ROOFS
 from citygen.tiling.base import Grid
 from citygen.version import __version__
@@ -65,7 +69,11 @@ class Tally:
 
 
 def finish(
-    config: BuildConfig, inputs: Inputs, state: State, plan: Plan, seconds: dict[str, float]
+    config: BuildConfig,
+    inputs: Inputs,
+    state: State,
+    tiles: tuple[Plan, list[tuple[int, int, int]]],
+    seconds: dict[str, float],
 ) -> tuple[Tally, dict[str, Any]]:
     """
     Write ``buildings.parquet``, the formats' own files over all tiles, and ``report.json``.
@@ -78,8 +86,8 @@ def finish(
         Opened inputs.
     state : State
         Holds a record for each finished tile.
-    plan : Plan
-        Its tiles, all of them finished, and the rows without a place.
+    tiles : (Plan, list of (int, int, int))
+        The plan, all of its tiles finished, and the rows without a place; level, column and row of the terrain's tiles.
     seconds : dict of str to float
         By stage; the only part of the report that differs between two runs.
 
@@ -91,6 +99,7 @@ def finish(
         What ``report.json`` holds.
     """
     out = Path(config.out)
+    plan, ground = tiles
     tally = Tally()
     entries: list[TileEntry] = []
     totals = Counter[str]()
@@ -110,18 +119,43 @@ def finish(
     with writing(out / "buildings.parquet"):
         write_catalogue(out / "buildings.parquet", iter(tables()), inputs.crs, None)
     size = tile_size_m(inputs.grid)
+    built = len(entries)
+    terrain = _terrain(state, ground, entries)
     for name in inputs.formats:
         kind = FORMATS[name]
         if kind.finish is not None:
             for path, data in sorted(kind.finish(entries, size).items()):
                 with writing(out / path):
                     write_whole(out / path, data)
-    counts = {"read": plan.read, "outside": plan.outside, "tiles": len(entries), **totals}
+    counts = {"read": plan.read, "outside": plan.outside, "tiles": built, **totals}
     report = _report(config, inputs, tally, counts, plan.heights)
+    if ground:
+        report["terrain"] = {"error_m": config.terrain_error, "drape": config.drape, **terrain}
     report["seconds"] = {name: round(value, 3) for name, value in sorted(seconds.items())}
     with writing(out / "report.json"):
         write_whole(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     return tally, report
+
+
+def _terrain(state: State, keys: list[tuple[int, int, int]], entries: list[TileEntry]) -> dict[str, Any]:
+    """Sum up the terrain's tiles for the report; add their entries."""
+    found = [(key, state.terrain_of(*key)) for key in keys]
+    lost = [key for key, about in found if about is None]
+    if lost:
+        raise BuildError(f"{state.folder}: the record of terrain tile {lost[0]} is gone; run again to make it")
+    made = [about for _, about in found if about is not None]
+    entries.extend(about["entry"] for about in made if about["entry"] is not None)
+    leaves = [about for about in made if about["level"] == 0]
+    return {
+        "tiles": sum(about["entry"] is not None for about in made),
+        "levels": 1 + max((about["level"] for about in made if about["entry"] is not None), default=-1),
+        "triangles": sum(about["triangles"] for about in made),
+        "bytes": sum(sum(about["files"].values()) for about in made),
+        "tiles_without_dem": sum(about["entry"] is None and not about["problem"] for about in leaves),
+        "tiles_with_voids": sum(about["entry"] is not None and about["void"] > 0 for about in leaves),
+        "coarsened": sum(about["stride"] > 1 for about in leaves),
+        "failed": {f"{a['level']}/{a['col']}_{a['row']}": a["problem"] for a in made if a["problem"]},
+    }
 
 
 def tile_size_m(grid: Grid) -> float:
@@ -155,11 +189,8 @@ def _report(
         "triangles": counts.get("triangles", 0),
         "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
-        "vertical": {
-            "datum": _datum(config, inputs),
-            "geoid_offset_m": config.geoid_offset,
-            "assumed": "heights plus the geoid offset are taken as ellipsoidal (WGS 84)",
-        },
+        "vertical": vertical_report(inputs.vertical),
+        "placement": placement_report(inputs),
         "grid": inputs.grid.name,
         "sources": [
             {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
@@ -167,6 +198,7 @@ def _report(
         ],
         "dem": [] if inputs.dem is None else [raster.path for raster in inputs.dem.rasters],
         "dem_notes": [] if inputs.dem is None else list(inputs.dem.notes),
+        "dem_check": surface_report(inputs.surface),
         "open_data": reported(inputs.open_data),
         "inputs": inputs.digests,
         "options": config.reported(),
@@ -179,12 +211,12 @@ def _report(
     }
 
 
-def _datum(config: BuildConfig, inputs: Inputs) -> str:
-    """Say what heights are above: what a fetched DEM is known to refer to, if that is the only one."""
-    if inputs.dem is None:
-        return "level ground"
-    known = [each.datum for each in inputs.open_data if each.datum]
-    return known[0] if len(set(known)) == 1 and len(config.dem) == 1 else "that of the DEM"
+def placement_report(inputs: Inputs) -> dict[str, Any] | None:
+    """Return what ``report.json`` says of the self-test: places over the area, and how far they land from where PROJ has them."""
+    found = inputs.placement
+    if found is None or not found.places:
+        return None
+    return {"places": found.places, "largest_error_m": round(found.error_m, 4), "good": found.error_m <= GOOD_M}
 
 
 def _sentences() -> dict[str, str]:

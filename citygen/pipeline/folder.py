@@ -11,6 +11,7 @@ from typing import IO
 
 from citygen.errors import OutputError
 from citygen.formats.base import FORMATS
+from citygen.formats.terrain import FOLDER as TERRAIN
 
 STATE = ".citygen"
 """Folder of the state, below the output folder."""
@@ -117,16 +118,17 @@ def remove_outputs(out: Path) -> None:
     """
     for name in _OWN_FILES:
         _remove(out / name)
-    for kind in FORMATS:
-        if kind.encode is None or (out / kind.folder).is_symlink():
+    tiled = [(kind.folder, kind.suffix) for kind in FORMATS if kind.encode is not None]
+    for folder, suffix in [*tiled, (TERRAIN, ".glb")]:
+        if (out / folder).is_symlink():
             continue
-        for level in sorted((out / kind.folder).glob("*")):
-            if level.is_dir() and not level.is_symlink() and level.name.isdigit():
+        for level in sorted((out / folder).glob("*")):
+            if level.is_dir() and not level.is_symlink() and level.name.removeprefix("-").isdigit():
                 for path in level.iterdir():
-                    if _is_tile(path.name, kind.suffix):
+                    if _is_tile(path.name, suffix):
                         _remove(path)
                 _remove_empty(level)
-        _remove_empty(out / kind.folder)
+        _remove_empty(out / folder)
 
 
 def _is_tile(name: str, suffix: str) -> bool:
@@ -196,7 +198,7 @@ def locked(out: Path) -> Iterator[None]:
 
 def _refuse_links(out: Path) -> None:
     """Refuse a folder in which something of ours is a link; names of others are looked at by ``check_folder``."""
-    ours = {STATE, *_OWN_FILES, *(kind.folder for kind in FORMATS if kind.encode is not None)}
+    ours = {STATE, TERRAIN, *_OWN_FILES, *(kind.folder for kind in FORMATS if kind.encode is not None)}
     with _readable(out):
         todo = [out] if out.is_dir() else []
         while todo:

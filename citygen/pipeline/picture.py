@@ -1,11 +1,13 @@
 """Written tiles and the DEM to ``preview.png``: the middle of the city, as much of it as a picture can show."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from citygen.arraytypes import Float64, Int64, UInt8
 from citygen.formats.glb import decode
+from citygen.formats.terrain import decode_terrain
 from citygen.geom.geodesy import LocalFrame, from_ecef, transformer
 from citygen.ground.dem import Dem
 from citygen.ground.relief import relief_mesh
@@ -23,7 +25,14 @@ MAX_TRIANGLES = 1_500_000
 _GROUND_STEPS = 300
 
 
-def write_preview(state: State, inputs: Inputs, plan: Plan, *, size: tuple[int, int] = (1600, 1000)) -> None:
+def write_preview(
+    state: State,
+    inputs: Inputs,
+    plan: Plan,
+    ground: Sequence[tuple[int, int, int]] = (),
+    *,
+    size: tuple[int, int] = (1600, 1000),
+) -> None:
     """
     Draw the city that lies in an output folder to its ``preview.png``.
 
@@ -35,17 +44,23 @@ def write_preview(state: State, inputs: Inputs, plan: Plan, *, size: tuple[int, 
         For the working CRS and the DEM.
     plan : Plan
         Names its tiles.
+    ground : sequence of (int, int, int)
+        Level, column and row of the terrain's tiles, when there are any.
     size : (width, height)
         Pixels.
     """
     entries = [entry for _, entry, _ in state.records(plan.tiles) if entry is not None]
-    picture = render(city_scene(state.out, entries, inputs.crs, inputs.dem), size=size)
+    found = (state.terrain_of(*key) for key in ground if key[0] == 0)
+    leaves = [about["entry"] for about in found if about is not None and about["entry"] is not None]
+    picture = render(city_scene(state.out, entries, inputs.crs, inputs.dem, leaves), size=size)
     path = state.out / "preview.png"
     with writing(path):
         write_png(picture, path)
 
 
-def city_scene(out: Path, entries: list[TileEntry], crs: str, dem: Dem | None) -> PictureScene:
+def city_scene(
+    out: Path, entries: list[TileEntry], crs: str, dem: Dem | None, terrain: Sequence[TileEntry] = ()
+) -> PictureScene:
     """
     Gather tiles and ground for a picture, in the working CRS around their middle.
 
@@ -58,7 +73,9 @@ def city_scene(out: Path, entries: list[TileEntry], crs: str, dem: Dem | None) -
     crs : str
         Working CRS.
     dem : Dem or None
-        The ground; None draws a plane.
+        The ground where there is no terrain; None draws a plane.
+    terrain : sequence of TileEntry
+        The finest terrain tiles, when there are any.
 
     Returns
     -------
@@ -78,7 +95,7 @@ def city_scene(out: Path, entries: list[TileEntry], crs: str, dem: Dem | None) -
         shown += len(part[1])
     points = np.concatenate(vertices)
     origin = np.round(points.mean(axis=0)) * [1, 1, 0] if len(points) else np.zeros(3)
-    ground = _ground(points, dem, crs)
+    ground = terrain_mesh(out, terrain, crs, points) if terrain else _ground(points, dem, crs)
     ground = (ground[0] - origin, ground[1])
     return PictureScene(points - origin, np.concatenate(triangles), np.concatenate(colours), *ground)
 
@@ -121,6 +138,51 @@ def _from_the_middle(entries: list[TileEntry]) -> list[TileEntry]:
         return []
     col, row = (float(np.median([getattr(e, name) for e in entries])) for name in ("col", "row"))
     return sorted(entries, key=lambda e: ((e.col - col) ** 2 + (e.row - row) ** 2, e.row, e.col))
+
+
+def terrain_mesh(
+    out: Path, terrain: Sequence[TileEntry], crs: str, around: Float64 | None = None
+) -> tuple[Float64, Int64]:
+    """
+    Read terrain tiles back into the working CRS, joined where they meet.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Output folder.
+    terrain : sequence of TileEntry
+        Tiles of one level.
+    crs : str
+        Working CRS.
+    around : (n, 3) float64, optional
+        Tiles further than half their width from the extent of these places are left out.
+
+    Returns
+    -------
+    vertices : (v, 3) float64
+        x, y in the working CRS, ellipsoidal height.
+    triangles : (t, 3) int64
+    """
+    low, high = np.full(2, -np.inf), np.full(2, np.inf)
+    if around is not None and len(around):
+        low, high = around[:, :2].min(axis=0), around[:, :2].max(axis=0)
+    vertices, triangles, count = [np.empty((0, 3))], [np.empty((0, 3), np.int64)], 0
+    for entry in terrain:
+        surface = decode_terrain((out / entry.uri).read_bytes())
+        places = to_crs(surface.positions, entry, crs)
+        first, last = places[:, :2].min(axis=0), places[:, :2].max(axis=0)
+        pad = 0.5 * float(np.max(last - first))
+        if np.all(last >= low - pad) and np.all(first <= high + pad):
+            vertices.append(places)
+            triangles.append(surface.triangles + count)
+            count += len(places)
+    return _welded(np.concatenate(vertices), np.concatenate(triangles))
+
+
+def _welded(vertices: Float64, triangles: Int64) -> tuple[Float64, Int64]:
+    """Join vertices of neighbouring tiles that single precision has set apart: rays would pass between."""
+    _, first, number = np.unique(np.round(vertices, 2), axis=0, return_index=True, return_inverse=True)
+    return vertices[first], number.reshape(-1)[triangles]
 
 
 def _ground(points: Float64, dem: Dem | None, crs: str) -> tuple[Float64, Int64]:

@@ -94,7 +94,8 @@ class State:
         head = {"stamp": self.stamp, "planned": planned, "citygen": __version__}
         write_whole(self.folder / "run.json", json.dumps(head).encode())
 
-    def _record(self, col: int, row: int) -> Path:
+    def record_path(self, col: int, row: int) -> Path:
+        """Return where the record of a finished tile lies."""
         return self.folder / "tiles" / f"{col}_{row}.parquet"
 
     def save(self, key: tuple[int, int], records: pa.Table, entry: TileEntry | None, about: dict[str, Any]) -> None:
@@ -112,7 +113,7 @@ class State:
         about : dict
             ``triangles`` and ``files``: path below the output folder to size in bytes.
         """
-        path = self._record(*key)
+        path = self.record_path(*key)
         head = {"stamp": self.stamp, "entry": None if entry is None else asdict(entry), **about}
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         with writing(path):
@@ -128,9 +129,31 @@ class State:
             finally:
                 beside.unlink(missing_ok=True)
 
+    def extents(self, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[float, float, float, float]]:
+        """
+        Return the extents of what was built, tile by tile; tiles without buildings have none.
+
+        Parameters
+        ----------
+        keys : iterable of (int, int)
+            Finished tiles.
+
+        Returns
+        -------
+        dict of (col, row) to (min x, min y, max x, max y)
+            Working CRS.
+        """
+        found = {}
+        for key in keys:
+            about = self._about(self.record_path(*key))
+            if about is not None and about.get("extent"):
+                west, south, east, north = about["extent"]
+                found[key] = (west, south, east, north)
+        return found
+
     def done(self, col: int, row: int) -> bool:
         """Say whether a tile is finished: its record has this stamp, and its files are there with their sizes."""
-        about = self._about(self._record(col, row))
+        about = self._about(self.record_path(col, row))
         return about is not None and all(_size(self.out / name) == size for name, size in about["files"].items())
 
     def _about(self, path: Path) -> dict[str, Any] | None:
@@ -140,6 +163,32 @@ class State:
         except (OSError, pa.ArrowInvalid, ValueError, KeyError, TypeError):
             return None
         return loaded if loaded.get("stamp") == self.stamp else None
+
+    def _terrain_path(self, level: int, col: int, row: int) -> Path:
+        return self.folder / "terrain" / f"{level}_{col}_{row}.json"
+
+    def save_terrain(self, result: Any) -> None:
+        """Store a finished terrain tile (``pipeline.terrain.TerrainResult``)."""
+        path = self._terrain_path(result.level, result.col, result.row)
+        with writing(path):
+            write_whole(path, json.dumps({"stamp": self.stamp, **asdict(result)}).encode())
+
+    def terrain_of(self, level: int, col: int, row: int) -> dict[str, Any] | None:
+        """Return what is known of a finished terrain tile of this run, its entry as a ``TileEntry``; None for others."""
+        try:
+            about = json.loads(self._terrain_path(level, col, row).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(about, dict) or about.get("stamp") != self.stamp:
+            return None
+        if about["entry"]:
+            about["entry"] = TileEntry(**_tuples(about["entry"]))
+        return about
+
+    def terrain_done(self, level: int, col: int, row: int) -> bool:
+        """Say whether a terrain tile is finished and its files are there with their sizes."""
+        about = self.terrain_of(level, col, row)
+        return about is not None and all(_size(self.out / name) == size for name, size in about["files"].items())
 
     def records(self, keys: Iterable[tuple[int, int]]) -> Iterator[tuple[pa.Table, TileEntry | None, dict[str, int]]]:
         """
@@ -156,7 +205,7 @@ class State:
             When a tile has no record.
         """
         for col, row in sorted(keys, key=lambda key: (key[1], key[0])):
-            path = self._record(col, row)
+            path = self.record_path(col, row)
             about = self._about(path)
             if about is None:
                 raise BuildError(f"{path}: the record of tile {col}_{row} is gone; run again to build it")

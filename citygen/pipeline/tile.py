@@ -63,6 +63,8 @@ class TileResult:
         Path below the output folder and size in bytes of each file written.
     seconds : dict of str to float
         Time by stage.
+    extent : tuple of 4 float or None
+        Of the outlines of what was built, working CRS.
     """
 
     col: int
@@ -72,6 +74,7 @@ class TileResult:
     triangles: int
     files: dict[str, int]
     seconds: dict[str, float]
+    extent: tuple[float, float, float, float] | None = None
 
 
 class _Clock:
@@ -222,7 +225,17 @@ def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clo
         shaped = replace(shaped, meshes=walls.opened(shaped.meshes))
     clock.lap("catalogue")
     entry, triangles, files = _write(task, options, (ids, outcome, attributes), (built, shaped), clock)
-    return TileResult(task.col, task.row, records, entry, triangles, files, clock.seconds)
+    return TileResult(
+        task.col, task.row, records, entry, triangles, files, clock.seconds, _extent(footprints.geometry[built.present])
+    )
+
+
+def _extent(geometry: Objects) -> tuple[float, float, float, float] | None:
+    """Return the extent of geometries, None where there are none."""
+    if len(geometry) == 0:
+        return None
+    west, south, east, north = shapely.total_bounds(geometry).tolist()
+    return west, south, east, north
 
 
 def _ground(footprints: Footprints, group: Int64, options: TileOptions) -> tuple[Float64, Float64, list[Finding]]:

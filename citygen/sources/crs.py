@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from citygen.errors import InputError, MissingCRSError
+from citygen.geom.geodesy import compound_code
 from citygen.log import get_logger
 
 log = get_logger(__name__)
@@ -47,7 +48,7 @@ def authority_code(text: str) -> str | None:
         if found:
             parts = [part for part in found.groups() if part]
             return f"{parts[0].upper()}:{parts[-1]}"
-    return None
+    return compound_code(words)
 
 
 def user_crs(text: str) -> str:

@@ -1,7 +1,8 @@
 """
 An output folder of citygen to a report: tileset and tiles by the specifications, solids closed, rows and tiles agree.
 
-The folder is that of DESIGN section 5: ``tileset.json``, ``tiles/<level>/<col>_<row>.glb``, ``buildings.parquet``.
+The folder is that of DESIGN section 5: ``tileset.json``, ``tiles/<level>/<col>_<row>.glb``, ``buildings.parquet``,
+``terrain/<level>/<col>_<row>.glb`` where terrain was asked for.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ from citygen.validation.tileset import walk_tileset
 
 BUILDINGS = "buildings.parquet"
 TILES = "tiles"
+TERRAIN = "terrain"
 COLUMNS = ("id", "outcome", "tile")
 OPTIONAL = ("part_of", "reasons")
 ELSEWHERE = frozenset({"replaced_by_parts", "covered_by_other_source", "duplicate_footprint"})
@@ -162,7 +164,9 @@ def _building_ids(asset: Asset, n_features: int, issues: IssueLog) -> list[str]:
 
 def _check_strays(folder: Path, tally: _Tally, issues: IssueLog) -> None:
     """Check that the tileset refers to every tile in the folder."""
-    found = sorted(path.relative_to(folder).as_posix() for path in (folder / TILES).rglob("*.glb"))
+    found = sorted(
+        path.relative_to(folder).as_posix() for name in (TILES, TERRAIN) for path in (folder / name).rglob("*.glb")
+    )
     strays = [name for name in found if name not in tally.ids]
     if strays:
         issues.error("TILE_NOT_IN_TILESET", "", f"{len(strays)} tiles are not in the tileset, the first: {strays[0]!a}")
