@@ -174,7 +174,9 @@ def test_a_source_that_changed_or_went_is_not_shown(town: Path, tmp_path: Path) 
     assert changed["raw"]["tags"] == {}
     assert "has changed since the build" in changed["raw"]["why"]
     assert "Rule 'height' decided" in said(changed, "height")
-    assert said(city.explain("b"), "height").startswith("Rule 'height' did not decide: the source gave no usable height.")
+    assert said(city.explain("b"), "height").startswith(
+        "Rule 'height' did not decide: the source gave no usable height."
+    )
     source.unlink()
     assert "not there any more" in city.explain("a")["raw"]["why"]
     frame = frame.set_index("id")

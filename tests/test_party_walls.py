@@ -244,7 +244,8 @@ def test_open_edges_lie_on_the_party_wall_alone() -> None:
     ],
 )
 def test_surveyed_walls_leave_sound_tiles(testdata: Path, tmp_path: Path, footprints: str, dem: str) -> None:
-    """Survey's neighbours miss each other by anything from a rounding to centimetres: no wall runs along an edge twice."""
-    build(tmp_path / "out", buildings=[str(testdata / "realdata" / footprints)], dem=[str(testdata / "realdata" / dem)], party_walls="drop")
+    """Surveyed neighbours miss each other by anything from a rounding to centimetres: no wall runs along an edge twice."""
+    real = testdata / "realdata"
+    build(tmp_path / "out", buildings=[str(real / footprints)], dem=[str(real / dem)], party_walls="drop")
     assert [i.code for i in check_output(tmp_path / "out").issues] == []
     assert sum(row["shared_wall_area_m2"] > 0 for row in rows(tmp_path / "out").values() if row["tile"]) > 100

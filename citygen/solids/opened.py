@@ -75,8 +75,9 @@ def open_walls(meshes: Meshes, hidden: Hidden) -> Meshes:
         if not len(folded):
             return out
         keep = ~np.isin(hidden.face, folded)
-        fields = (hidden.face, hidden.solid, hidden.piece, hidden.start, hidden.along)
-        hidden = Hidden(*(field[keep] for field in fields))
+        hidden = Hidden(
+            hidden.face[keep], hidden.solid[keep], hidden.piece[keep], hidden.start[keep], hidden.along[keep]
+        )
     return meshes
 
 

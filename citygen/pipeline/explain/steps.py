@@ -256,7 +256,9 @@ def _height_result(row: dict[str, Any]) -> str:
     """Say what height came out, and how sure it is."""
     sigma = row.get("height_sigma_m")
     sure = "" if sigma is None else f", give or take {sigma:.1f} m (one standard deviation)"
-    return f"The top is {row['height_m']:.2f} m above the ground{sure}; the eave {row['eave_z'] - row['ground_z']:.2f} m."
+    return (
+        f"The top is {row['height_m']:.2f} m above the ground{sure}; the eave {row['eave_z'] - row['ground_z']:.2f} m."
+    )
 
 
 def _why_not(name: str, by_key: dict[str, Said], *, read: bool) -> str:
