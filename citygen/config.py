@@ -284,4 +284,6 @@ def _complaint(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, BuildConfig.model_fields, n=1)
         return f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{name}: {item['msg'].removeprefix('Value error, ')} (got {str(item['input'])[:80]!r})"
+    given = item["input"]
+    text = ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
+    return f"{name}: {item['msg'].removeprefix('Value error, ')} (got {text[:80]!r})"

@@ -28,8 +28,9 @@ _STAGES = {
     "--buildings",
     multiple=True,
     metavar="SRC",
-    help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "CityJSON, CityGML, overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
+    help="Footprints (repeatable; where they overlap, the first wins): OpenStreetMap (.osm.pbf, .osm), GeoPackage, "
+    "FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), CityJSON, CityGML, overture[:RELEASE], or "
+    "postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",

@@ -9,6 +9,7 @@ import pyproj
 import shapely
 
 from citygen.attributes.keys import KEYS
+from citygen.attributes.read import FROM_OUTLINE
 from citygen.attributes.rule import rules_in_order
 from citygen.attributes.trace import Said
 from citygen.geom.geodesy import transformer
@@ -16,14 +17,19 @@ from citygen.pipeline.explain.reread import RawRow
 
 _PREFIXES = {
     "duplicate_": "source",
+    "covered_": "source",
     "coordinates_": "place",
     "geometry_": "outline",
     "footprint_": "outline",
+    "ring_": "outline",
     "overlap": "outline",
     "part": "parts",
     "replaced_": "parts",
     "outline_": "parts",
-    "attribute_": "attributes",
+    "remainder_": "parts",
+    "attribute": "attributes",
+    "material_": "attributes",
+    "country_": "attributes",
     "underground": "attributes",
     "height_": "height",
     "eave_": "height",
@@ -192,7 +198,7 @@ def _parts(account: Account) -> list[str]:
         said.append(f"It is a part of the outline {account.row['part_of']}.")
     if account.parts:
         names = ", ".join(account.parts[:8]) + (f" and {len(account.parts) - 8} more" if len(account.parts) > 8 else "")
-        said.append(f"It has {len(account.parts)} parts: {names}.")
+        said.append(f"It has {len(account.parts)} part{'s' if len(account.parts) > 1 else ''}: {names}.")
     return said
 
 
@@ -222,7 +228,7 @@ def _attributes(account: Account) -> list[str]:
         elif one.why == "unreadable":
             said.append(f"{one.key} <- {raw}: could not be read, or is not plausible")
         else:
-            said.append(f"{one.key} <- {raw}: stands for nothing known in this dialect")
+            said.append(f"{one.key} <- {raw}: says nothing that this key knows")
     if account.raw is not None and not account.said:
         said.append("The row says nothing that the dialect reads.")
     return said
@@ -248,18 +254,25 @@ def _height(account: Account) -> list[str]:
     decided = account.row["height_from"]
     if not decided:
         return []
+    result = _height_result(account.row)
+    if decided == FROM_OUTLINE:
+        return [f"The row gives no height; that of its outline was taken. {result}"]
     said: list[str] = []
     by_key = {one.key: one for one in account.said}
     for rule in rules_in_order():
         if rule.name == decided:
-            height = account.row["height_m"]
-            eave = account.row["eave_z"] - account.row["ground_z"]
-            said.append(
-                f"Rule {rule.name!r} decided: {rule.text} The top is {height:.2f} m above the ground, the eave {eave:.2f} m."
-            )
-            return said
-        said.append(f"Rule {rule.name!r} did not: {_why_not(rule.name, by_key, read=account.raw is not None)}")
-    return [*said, f"The rule {decided!r} decided; it is not known to this version of citygen."]
+            return [*said, f"Rule {rule.name!r} decided: {rule.text} {result}"]
+        said.append(f"Rule {rule.name!r} did not decide: {_why_not(rule.name, by_key, read=account.raw is not None)}")
+    return [*said, f"The rule {decided!r} decided; it is not known to this version of citygen. {result}"]
+
+
+def _height_result(row: dict[str, Any]) -> str:
+    """Say what height came out, and how sure it is."""
+    sigma = row.get("height_sigma_m")
+    sure = "" if sigma is None else f", give or take {sigma:.1f} m (one standard deviation)"
+    return (
+        f"The top is {row['height_m']:.2f} m above the ground{sure}; the eave {row['eave_z'] - row['ground_z']:.2f} m."
+    )
 
 
 def _why_not(name: str, by_key: dict[str, Said], *, read: bool) -> str:
