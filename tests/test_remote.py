@@ -2,8 +2,12 @@
 
 import json
 import logging
+import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +357,20 @@ def test_secrets_of_a_url_are_in_no_report_message_or_note(tmp_path: Path, caplo
     assert "copy in the cache" in caplog.text
     assert "s3cret" not in caplog.text
     assert not [path for path in (tmp_path / "cache").rglob("*.json") if "s3cret" in path.read_text()]
+
+
+def test_the_date_stands_for_a_tag_that_a_server_lacks(tmp_path: Path, access: Access) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.txt"
+        tags = []
+        for seconds in (1_000_000_000, 1_000_000_060):
+            os.utime(tmp_path / "a.txt", (seconds, seconds))
+            tags.append(http.head(url, access).etag)
+        server.shutdown()
+    assert tags == ["Sun, 09 Sep 2001 01:46:40 GMT", "Sun, 09 Sep 2001 01:47:40 GMT"]
 
 
 @pytest.mark.parametrize(("tag", "asked"), [({"Last-Modified": "Mon, 01 Jan 2026 00:00:00 GMT"}, 1), ({}, 2)])

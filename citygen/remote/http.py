@@ -91,7 +91,7 @@ def head(url: str, access: Access) -> Reply:
     """Ask for a resource's size and tag (else its date) without its bytes; see ``get``."""
 
     def once(response: HTTPResponse) -> Reply:
-        tag = response.headers.get("ETag") or response.headers.get("Last-Modified", "")
+        tag = response.headers.get("ETag", "") or response.headers.get("Last-Modified", "")
         return Reply(b"", _length(response.headers), tag)
 
     return _tried(url, access, {}, once, method="HEAD")
