@@ -323,7 +323,8 @@ class City:
 
         options = self.report["options"]
         present = [path for path in self.report.get("dem", options["dem"]) if Path(path).is_file()]
-        return open_dem(present, crs=options["dem_crs"]) if present else None
+        said = {"crs": options["dem_crs"], "unit": options.get("dem_unit")}
+        return open_dem(present, **said) if present else None
 
     def explain(self, feature_id: str) -> dict[str, Any]:
         """
@@ -370,7 +371,7 @@ class City:
         from citygen.pipeline.explain.portrait import portrait
 
         shown = [feature_id, *related(self.out, "part_of", feature_id)]
-        place = (self.report["crs"], self._dem(), self.report["vertical"]["geoid_offset_m"])
+        place = (self.report["crs"], self._dem(), sum(self.report["vertical"]["added_m"]) / 2)
         drawn = portrait(self.out, self.entries, shown, place, size=size)
         return None if drawn is None else Image.fromarray(drawn)
 

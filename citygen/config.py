@@ -65,7 +65,7 @@ _MANNER = frozenset(
     {"out", "workers", "resume", "overwrite", "allow_rejected", "preview"}
     | {"cache", "overture_url", "overture_stac", "copernicus_url", "s3_url"}
 )
-_INPUTS = frozenset({"buildings", "dem", "aoi", "drape"})
+_INPUTS = frozenset({"buildings", "dem", "aoi", "geoid", "drape"})
 _NAME = re.compile(r"[a-z][a-z0-9-]+(:[\w.-]+)?")  # a data set by name, perhaps with its release
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
@@ -99,8 +99,21 @@ class BuildConfig(BaseModel):
     )
     format: Words = Field(("glb", "3dtiles"), description="Output formats.")
     ground_z: float | None = Field(None, ge=-1000, le=10000, description="Ground height where no DEM has one, metres.")
-    geoid_offset: float = Field(
-        0.0, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
+    dem_unit: str | None = Field(
+        None, description="Unit of the DEM's heights: m, ft, us-ft, cm. Default: what it says."
+    )
+    dem_sampling: Literal["bilinear", "cubic"] = Field("bilinear", description="How heights run between DEM cells.")
+    dem_fill: float = Field(0.0, ge=0, le=5000, description="Voids this near to values are filled from them, metres.")
+    dem_feather: float = Field(
+        0.0, ge=0, le=5000, description="Width over which a DEM goes over into the next, metres."
+    )
+    dem_resolution: float = Field(
+        0.0, ge=0, le=1000, description="DEMs with smaller cells are read from an overview, metres. Default: never."
+    )
+    vertical_crs: str | None = Field(None, description="What the DEM's zero is. Default: what it says.")
+    geoid: str | None = Field(None, description="PROJ grid (.tif, .gtx) that makes DEM heights ellipsoidal.")
+    geoid_offset: float | None = Field(
+        None, ge=-150, le=150, description="Added to DEM heights to make them ellipsoidal, metres."
     )
     storey_height: float | None = Field(
         None, ge=1, le=20, description="Metres a storey of a dwelling. Default: by country, else 3."
@@ -150,9 +163,8 @@ class BuildConfig(BaseModel):
         Passwords and tokens in the names of inputs are left out.
         """
         found = self._without(_MANNER)
-        for name in _INPUTS:
-            if isinstance(found[name], list):
-                found[name] = [redacted(spec) for spec in found[name]]
+        for name in ("buildings", "dem"):
+            found[name] = [redacted(spec) for spec in found[name]]
         return found
 
     def _without(self, names: frozenset[str]) -> dict[str, Any]:
@@ -196,7 +208,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if name in values:
             listed = values[name] if isinstance(values[name], list) else [values[name]]
             values[name] = [_beside(path, item) for item in listed]
-    for name in ("aoi", "out", "drape"):
+    for name in ("aoi", "out", "geoid", "drape"):
         if isinstance(values.get(name), str):
             values[name] = _beside(path, values[name])
     return values

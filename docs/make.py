@@ -34,7 +34,8 @@ Nothing is fetched unless a URL or one of these names is given, or an area alone
 
 _CACHE = """\
 - **What is fetched.** Of Overture the row groups that meet the area (found by its catalogue, the files' footers and
-  the bounding box column), of Copernicus GLO-30 the one-degree tiles. A tile that is not public or lies in the sea is
+  the bounding box column), of the one-degree tiles of Copernicus GLO-30 and of
+  any GeoTIFF behind a URL the blocks that meet it. A tile that is not public or lies in the sea is
   level ground at 0, and the report says so. Areas across the antimeridian are asked for in two boxes.
 - **Cache.** `--cache DIR`, else `$XDG_CACHE_HOME/citygen` or `~/.cache/citygen`. Files in it are whole or absent, and
   safe to delete. A release and area, and a tile, are asked for once; what the latest release is, once a day; a URL is
@@ -173,6 +174,29 @@ def floors() -> str:
     return "```text\n" + "\n".join(layers) + "\n```"
 
 
+def dem_formats() -> str:
+    """Return what a DEM may be on this machine."""
+    from citygen.ground.rasterfile import FORMATS
+
+    return table(["what", "recognised", "to know"], [list(row) for row in FORMATS])
+
+
+def ground_findings() -> str:
+    """Return the reason codes about the ground."""
+    from citygen.outcome import known_reasons
+
+    load_everything()
+    found = [r for r in known_reasons() if r.code.startswith("ground_")]
+    return table(["code", "outcome", "meaning"], [[f"`{r.code}`", r.outcome, r.sentence] for r in found])
+
+
+def control_points() -> str:
+    """Return where the self-test looks."""
+    from citygen.pipeline.placement import CONTROL
+
+    return table(["place", "CRS of the footprints"], [[name, f"`{crs}`"] for name, crs, _, _ in CONTROL])
+
+
 def _bounds(key: object) -> str:
     """Say what a number may be; words have their choices."""
     kind, choices, low, high = (getattr(key, name) for name in ("kind", "choices", "low", "high"))
@@ -199,7 +223,12 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 """Whole files below docs/."""
 
-BLOCKS: dict[tuple[str, str], Callable[[], str]] = {("architecture.md", "floors"): floors}
+BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
+    ("architecture.md", "floors"): floors,
+    ("ground.md", "formats"): dem_formats,
+    ("ground.md", "findings"): ground_findings,
+    ("ground.md", "control"): control_points,
+}
 """Parts of files that are written by hand, between marks."""
 
 

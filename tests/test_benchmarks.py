@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import bench_build
+import bench_ground
 import bench_import
 import bench_roofs
 import bench_sources
@@ -165,3 +166,10 @@ def test_every_reader_of_the_openstreetmap_benchmark_finds_the_buildings(tmp_pat
     assert 890 <= rows["citygen, all tags"] <= 910
     assert all(each["seconds"] > 0 < each["peak_mib"] for each in found.values())
     assert bench_sources.markdown(found, path.stat().st_size).count("\n") == len(found) + 1
+
+
+def test_samples_agree_with_their_peers_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ground, "SIDE", 1500)
+    rows = bench_ground.measure(20_000)
+    assert len(rows) == 7
+    assert all(float(row[2]) > 0 for row in rows)

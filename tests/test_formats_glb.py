@@ -15,6 +15,7 @@ from build_solids import raise_town
 from citygen.attributes.options import AttributeOptions
 from citygen.formats.glb import decode, encode, y_up
 from citygen.geom.geodesy import LocalFrame
+from citygen.ground.vertical import Vertical
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.scene import make_scene
@@ -42,7 +43,7 @@ def options_for(crs: str, *, size_m: float = 500.0, geoid: float = 0.0) -> TileO
         grid=MetricGrid(size_m, crs),
         dem=None,
         ground_z=0.0,
-        geoid_offset_m=geoid,
+        vertical=Vertical(offset_m=geoid),
         attributes=AttributeOptions(),
         formats=("glb",),
     )

@@ -145,7 +145,7 @@ def test_missing_file_and_folder(tmp_path):
     with pytest.raises(InputError, match="no such file") as error:
         open_dem([tmp_path / "none.tif"])
     assert one_line_naming(error, tmp_path / "none.tif")
-    with pytest.raises(InputError, match="not a file"):
+    with pytest.raises(InputError, match="holds no rasters"):
         open_dem([tmp_path])
     with pytest.raises(ConfigError):
         open_dem([])

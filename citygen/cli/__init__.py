@@ -16,6 +16,7 @@ COMMANDS = {
     "inspect": "Say what footprints and DEMs hold, and what a build would do.",
     "roofs": "List the roof shapes that can be built.",
     "sample": "Write the sample town, or a large one.",
+    "selftest": "Land known control points.",
     "validate": "Check an output folder, a tileset or a GLB.",
 }
 """Name to one line of help; the command stands in ``citygen.cli.<name>`` as ``command``."""

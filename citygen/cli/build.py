@@ -70,7 +70,22 @@ _STAGES = {
 )
 @click.option("--format", "format", metavar="NAMES", help="Output formats, comma separated. Default: glb,3dtiles.")
 @click.option("--ground-z", type=float, metavar="M", help="Ground height where no DEM has one.")
+@click.option("--vertical-crs", metavar="CRS", help="What the DEM's zero is, e.g. EPSG:5709. Default: what it says.")
+@click.option(
+    "--geoid", metavar="GRID", help="PROJ grid of undulations (.tif, .gtx) that makes DEM heights ellipsoidal."
+)
 @click.option("--geoid-offset", type=float, metavar="M", help="Added to DEM heights to make them ellipsoidal.")
+@click.option("--dem-unit", metavar="UNIT", help="Unit of DEM heights: m, ft, us-ft, cm. Default: what the DEM says.")
+@click.option("--dem-sampling", metavar="NAME", help="Between DEM cells: bilinear or cubic. Default: bilinear.")
+@click.option(
+    "--dem-fill", type=float, metavar="M", help="Fill voids of the DEM this near to values. Default: 0, none."
+)
+@click.option(
+    "--dem-feather", type=float, metavar="M", help="Width over which a DEM goes over into the next. Default: 0, a step."
+)
+@click.option(
+    "--dem-resolution", type=float, metavar="M", help="Read DEMs with smaller cells from overviews. Default: never."
+)
 @click.option("--storey-height", type=float, metavar="M", help="Metres a storey. Default: by country, else 3.")
 @click.option(
     "--default-height", type=float, metavar="M", help="Eave height where the data give none. Default: it is estimated."

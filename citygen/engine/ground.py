@@ -58,7 +58,7 @@ def make_terrain(
         dem=inputs.dem,
         tolerance_m=config.terrain_error,
         size_m=tile_size_m(inputs.grid),
-        geoid_offset_m=config.geoid_offset,
+        vertical=inputs.vertical,
         drape=inputs.drape,
     )
     tasks = _tasks(inputs, state, plan)

@@ -23,6 +23,7 @@ from citygen.pipeline.picture import write_preview
 from citygen.pipeline.plan import Plan, make_plan
 from citygen.pipeline.rows import TileTask
 from citygen.pipeline.state import State, prepare_out, stamp_of
+from citygen.pipeline.surface import with_surface_check
 from citygen.sources.base import Source
 
 log = get_logger(__name__)
@@ -97,6 +98,7 @@ def run(
         if plan is None:
             plan = _plan(config, inputs, state, fresh, progress)
         seconds["plan"] = time.perf_counter() - began - seconds["open"]
+        inputs = with_surface_check(inputs, state, plan)
         _tiles(config, inputs, state, plan, (progress, seconds))
         at = time.perf_counter()
         make_terrain(config, inputs, state, plan, progress)
@@ -150,7 +152,7 @@ def _tiles(
         grid=inputs.grid,
         dem=inputs.dem,
         ground_z=config.ground_z,
-        geoid_offset_m=config.geoid_offset,
+        vertical=inputs.vertical,
         attributes=_attributes(config),
         formats=inputs.formats,
         dormers=config.dormers,

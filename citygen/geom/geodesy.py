@@ -5,6 +5,7 @@ The projection is pyproj's own, vertex by vertex; the closed form to ECEF and th
 Guidance Note 7-2, sections 4.1.1 and 4.1.2, on the WGS 84 ellipsoid.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,33 @@ from citygen.arraytypes import Float64
 
 _A, _F = 6378137.0, 1 / 298.257223563
 _E2 = _F * (2 - _F)
+
+
+_PART = r"https?://www\.opengis\.net/def/crs/([A-Za-z]{2,8})/[0-9A-Za-z_.]+/([0-9]{1,6})"
+_COMPOUNDS = (
+    re.compile(rf"^https?://www\.opengis\.net/def/crs-compound\?1={_PART}&2={_PART}$", re.IGNORECASE),
+    re.compile(
+        r"^urn:(?:x-)?ogc:def:crs,crs:([A-Za-z]{2,8}):[0-9A-Za-z_.]*:([0-9]{1,6}),crs:([A-Za-z]{2,8}):[0-9A-Za-z_.]*:([0-9]{1,6})$",
+        re.IGNORECASE,
+    ),
+)
+
+
+def compound_code(text: str) -> str | None:
+    """
+    Return the code of a compound CRS that is written as a URN or opengis.net URL (which PROJ does not read), else None.
+
+    Examples
+    --------
+    >>> url = "http://www.opengis.net/def/crs"
+    >>> compound_code(f"{url}-compound?1={url}/EPSG/0/28992&2={url}/EPSG/0/5709"), compound_code("EPSG:7415")
+    ('EPSG:28992+5709', None)
+    """
+    for pattern in _COMPOUNDS:
+        found = pattern.match(text.strip())
+        if found and found[1].upper() == found[3].upper():
+            return f"{found[1].upper()}:{found[2]}+{found[4]}"
+    return None
 
 
 @lru_cache(maxsize=32)

@@ -12,7 +12,7 @@ import numpy as np
 from pyproj import CRS, Transformer
 
 from citygen.arraytypes import Float64
-from citygen.ground.dem import Dem, DemRaster
+from citygen.ground.dem import PLAIN, Dem, DemRaster, Reading
 
 ON_LATTICE_PX = 1e-3
 """Cells. Rasters whose cells coincide this well are one grid: far below what a geotransform's digits keep."""
@@ -29,15 +29,39 @@ class Layer:
         In order of precedence.
     origins : tuple of (int, int)
         Column and row of each one's first cell, in the cells of the first.
+    reading : Reading
+        How the surface is made from the cells.
+    later : tuple of Layer
+        Those after it in the order of precedence.
     """
 
     rasters: tuple[DemRaster, ...]
     origins: tuple[tuple[int, int], ...]
+    reading: Reading = PLAIN
+    later: "tuple[Layer, ...]" = ()
 
     @property
     def crs(self) -> str:
         """Horizontal CRS, WKT."""
         return self.rasters[0].crs
+
+    def step_m(self) -> Float64:
+        """Return metres from one column, and one row, to the next, (2,) float64; of degrees at the middle of the first raster."""
+        first = self.rasters[0]
+        across, down = first.resolution
+        if _is_degrees(first.crs):
+            middle = np.radians(min(abs(0.5 * (first.bounds[1] + first.bounds[3])), 89.0))
+            return np.array([across * 111_320.0 * float(np.cos(middle)), down * 111_320.0])
+        unit = CRS.from_wkt(first.crs).axis_info[0].unit_conversion_factor
+        return np.array([across * unit, down * unit])
+
+    def affine(self) -> tuple[Float64, float]:
+        """Return what ``geom.resample.to_cells`` takes: (7,) float64, and a full turn in degrees, 0 for metres."""
+        first = self.rasters[0]
+        a, b, c, d, e, f = first.transform
+        det = a * e - b * d
+        middle = 0.5 * (first.bounds[0] + first.bounds[2])
+        return np.array([e / det, b / det, c, d / det, a / det, f, middle]), 360.0 if _is_degrees(first.crs) else 0.0
 
     def extent(self) -> tuple[int, int, int, int]:
         """Return first column, first row, end column, end row (exclusive) over all rasters."""
@@ -70,7 +94,10 @@ def layers_of(dem: Dem) -> tuple[Layer, ...]:
         else:
             layers[-1][0].append(raster)
             layers[-1][1].append(origin)
-    return tuple(Layer(tuple(rasters), tuple(origins)) for rasters, origins in layers)
+    made: tuple[Layer, ...] = ()
+    for rasters, origins in reversed(layers):
+        made = (Layer(tuple(rasters), tuple(origins), dem.reading, made), *made)
+    return made
 
 
 def _origin(raster: DemRaster, first: DemRaster) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """
 A DEM and a terrain tile to the DEM's surface there: cells around the tile are read once and kept for as long as it is made.
 
-A height is the same number whether it comes from the cells that are kept or from others (``geom.raster.heights``).
+A height is the same number whether it comes from the cells that are kept or from others (``points.between``).
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from citygen.arraytypes import Float64
-from citygen.geom.raster import heights
 from citygen.ground.dem import Dem
 from citygen.ground.layers import Layer, layers_of, to_pixels
-from citygen.ground.points import sample
+from citygen.ground.points import between, cells_beyond, sample, window
 from citygen.ground.terrain_plan import Block, PlanFrame, plan_frame
-from citygen.ground.windows import Box, read_window
+from citygen.ground.windows import Box
 
 MOST_KEPT = 1 << 23
 """Cells of a layer that are kept at most: 64 MB."""
@@ -25,7 +24,7 @@ _MARGIN_PX, _MARGIN_SHARE = 6, 3 / 128
 @dataclass(frozen=True, slots=True)
 class Surface:
     """
-    The DEM's surface, bilinear between cells.
+    The DEM's surface: between cells, over voids and at seams as its ``reading`` says.
 
     Attributes
     ----------
@@ -56,6 +55,8 @@ class Surface:
                 break
             out[left] = _in_layer(layer, kept, there[left], self.frame.crs)
             left = left[np.isnan(out[left])]
+        if len(left) and self.layers[0].reading.fill_m > 0.0:
+            out[left] = sample(self.layers, there[left], self.frame.crs)
         return out
 
 
@@ -88,19 +89,21 @@ def _window(layer: Layer, frame: PlanFrame, tile: Block) -> tuple[Box, Float64] 
     if np.prod(high - low) > MOST_KEPT:
         return None
     box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-    return box, read_window(layer, box)
+    return box, window(layer, box)
 
 
 def _in_layer(layer: Layer, kept: tuple[Box, Float64] | None, there: Float64, crs: str) -> Float64:
     """Return the heights that a layer has, from the cells that are kept where they suffice."""
     if kept is None:
-        return sample((layer,), there, crs)
+        return sample((layer,), there, crs, filled=False)
     box, cells = kept
     px = to_pixels(layer, there, crs)
-    out: Float64 = heights(cells, np.array([box[1], box[0]], dtype=np.int64), px)
-    beyond = np.flatnonzero(~np.all((px >= [box[0], box[1]]) & (px < [box[2] - 1, box[3] - 1]), axis=1))
+    out = between(layer, cells, box, px)
+    more = cells_beyond(layer)
+    inside = (px >= [box[0] + more, box[1] + more]) & (px < [box[2] - 1 - more, box[3] - 1 - more])
+    beyond = np.flatnonzero(~np.all(inside, axis=1))
     if len(beyond):
-        out[beyond] = sample((layer,), there[beyond], crs)
+        out[beyond] = sample((layer,), there[beyond], crs, filled=False)
     return out
 
 

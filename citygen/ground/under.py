@@ -13,12 +13,13 @@ import numpy as np
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import ConfigError
 from citygen.geom.raster import HIGH, LINE_M, LINE_SUM, LOW, NODE_SUM, NODES, PATCHED, SAMPLES, VOID, drape, paint
+from citygen.geom.resample import FINER, refine
 from citygen.geom.rings import polygon_areas
 from citygen.ground.dem import Dem
 from citygen.ground.layers import Layer, from_pixels, layers_of, to_pixels
-from citygen.ground.points import sample
+from citygen.ground.points import sample, window
 from citygen.ground.rim import REACH_M, nearest_ground
-from citygen.ground.windows import Box, batches, read_window, strips
+from citygen.ground.windows import Box, batches, strips
 from citygen.model.rings import Rings
 from citygen.outcome import Finding, reason
 
@@ -29,6 +30,11 @@ PARTIAL = reason(
 )
 FROM_NEAREST = reason(
     "ground_from_nearest", "degraded", "The DEM is void here; the nearest cell with a value was used."
+)
+FILLED = reason(
+    "ground_filled",
+    "degraded",
+    "The DEM is void under the footprint or a part of it; it was filled from around the void.",
 )
 DEFAULT = reason("ground_default", "degraded", "The DEM has no value near; the given default height was used.")
 MISSING = reason("ground_missing", "rejected", "The DEM has no value near, and no default height was given.")
@@ -89,7 +95,7 @@ def ground_under(
     heights : GroundHeights
         One a footprint.
     findings : list of Finding
-        ``ground_partial``, ``ground_from_nearest``, ``ground_default``, ``ground_missing``, ``ground_steep``.
+        ``ground_partial``, ``ground_filled``, ``ground_from_nearest``, ``ground_default``, ``ground_missing``, ``ground_steep``.
 
     Raises
     ------
@@ -101,9 +107,11 @@ def ground_under(
     if mode not in get_args(Mode):
         raise ConfigError(f"unknown ground mode {mode!r}; known: {', '.join(get_args(Mode))}")
     layers = layers_of(dem)
-    stats = _drape_layers(layers, rings, crs)
+    stats, filled = _drape_layers(layers, rings, crs)
     low, high, mean = _summary(stats)
     findings = _partial(stats)
+    if len(filled):
+        findings.append(Finding(filled, FILLED, [f"within {dem.reading.fill_m:g} m"] * len(filled)))
     void = np.flatnonzero(np.isnan(low))
     if len(void):
         findings += _fill(layers, rings, crs, default_z, (low, high, mean))
@@ -112,16 +120,18 @@ def ground_under(
     return GroundHeights(low, high, mean, chosen), findings
 
 
-def _drape_layers(layers: tuple[Layer, ...], rings: Rings, crs: str) -> Float64:
+def _drape_layers(layers: tuple[Layer, ...], rings: Rings, crs: str) -> tuple[Float64, Int64]:
     """
     Drape each footprint over the first layer with a value under it; (p, 9), see ``geom.raster.drape``.
 
-    Where that layer is void under a part of a footprint, the later layers give the heights at its void cells.
+    Where that layer is void under a part of a footprint, the later layers give the heights at its void cells. What is void
+    then is filled, where the DEM is to be: which footprints that helped is the second answer.
     """
     stats = np.zeros((len(rings), 9))
     stats[:, LOW], stats[:, HIGH] = np.inf, -np.inf
     lengths = _edge_lengths(rings)
     left = _drapable(rings)
+    owner = np.full(len(rings), -1)
     for k, layer in enumerate(layers):
         if len(left) == 0:
             break
@@ -133,8 +143,32 @@ def _drape_layers(layers: tuple[Layer, ...], rings: Rings, crs: str) -> Float64:
         patchy = rows[_valid(stats[rows]) & (stats[rows, VOID] + stats[rows, PATCHED] > 0)]
         if rest and len(patchy):
             stats[patchy] = _drape(layer, rings, positions, (patchy, boxes[patchy], lengths), rest)
+        owner[rows[_valid(stats[rows])]] = k
         left = left[~_valid(stats[left])]
-    return stats
+    if not layers or layers[0].reading.fill_m <= 0.0:
+        return stats, np.empty(0, dtype=np.int64)
+    return stats, _drape_filled(layers, rings, crs, (stats, owner, lengths))
+
+
+def _drape_filled(layers: tuple[Layer, ...], rings: Rings, crs: str, known: tuple[Float64, Int64, Float64]) -> Int64:
+    """Drape what lies over or beside a void again, over the filled layers; ``known`` is changed in place, at the rows returned."""
+    stats, owner, lengths = known
+    drapable = _drapable(rings)
+    holes = drapable[~_valid(stats[drapable]) | (stats[drapable, VOID] + stats[drapable, PATCHED] > 0)]
+    changed = []
+    for k, layer in enumerate(layers):
+        positions = to_pixels(layer, rings.coords, crs)
+        boxes, near = _boxes(layer, Rings(positions, rings.ring_offsets, rings.polygon_offsets), layer.reading.fill_m)
+        rows = holes[near[holes] & ((owner[holes] == k) | (owner[holes] < 0))]
+        if len(rows) == 0:
+            continue
+        made = _drape(layer, rings, positions, (rows, boxes[rows], lengths), layer.later, filled=True)
+        better = _valid(made) & (made[:, VOID] + made[:, PATCHED] < stats[rows, VOID] + stats[rows, PATCHED])
+        better |= _valid(made) & ~_valid(stats[rows])
+        stats[rows[better]] = made[better]
+        owner[rows[better]] = k
+        changed.append(rows[better])
+    return np.sort(np.concatenate(changed)) if changed else np.empty(0, dtype=np.int64)
 
 
 def _drape(
@@ -143,19 +177,27 @@ def _drape(
     positions: Float64,
     what: tuple[Int64, Int64, Float64],
     rest: tuple[Layer, ...],
+    *,
+    filled: bool = False,
 ) -> Float64:
     """Drape the chosen footprints over one layer, its voids filled from ``rest``, window by window."""
     rows, boxes, lengths = what
     out = np.zeros((len(rows), 9))
     out[:, LOW], out[:, HIGH] = np.inf, -np.inf
+    finer = FINER if layer.reading.sampling == "cubic" else 1
+    around = 0 if finer == 1 else 1
+    places = positions if finer == 1 else positions * finer
     for members, box in batches(boxes):
         chosen = rows[members]
-        for strip, row_from, row_to in strips(box):
-            cells = read_window(layer, strip)
-            if rest:
-                _fill_cells(cells, strip, boxes[members], layer, rest)
-            window = np.array([strip[1], strip[0], row_from, row_to], dtype=np.int64)
-            part = drape(cells, window, positions, rings.ring_offsets, rings.polygon_offsets, chosen, lengths)
+        for strip, row_from, row_to in strips(box, finer=finer):
+            wide = (strip[0] - around, strip[1] - around, strip[2] + around, strip[3] + around)
+            cells = window(layer, wide, filled=filled)
+            if rest and not filled:
+                _fill_cells(cells, wide, boxes[members], layer, rest)
+            if around:
+                cells = refine(cells)
+            span = finer * np.array([strip[1], strip[0], row_from, row_to], dtype=np.int64)
+            part = drape(cells, span, places, rings.ring_offsets, rings.polygon_offsets, chosen, lengths)
             out[members, LOW] = np.minimum(out[members, LOW], part[:, LOW])
             out[members, HIGH] = np.maximum(out[members, HIGH], part[:, HIGH])
             out[members, NODE_SUM:] += part[:, NODE_SUM:]
@@ -189,10 +231,13 @@ def _drapable(rings: Rings) -> Int64:
     return np.flatnonzero(np.all(np.isfinite(bounds), axis=1))
 
 
-def _boxes(layer: Layer, rings: Rings) -> tuple[Int64, Bool]:
-    """Return the cells around each footprint (p, 4) int64, and whether it meets the layer and can be draped."""
+def _boxes(layer: Layer, rings: Rings, around_m: float = 0.0) -> tuple[Int64, Bool]:
+    """Return the cells around each footprint (p, 4) int64, and whether it can be draped and meets the layer, or nearly."""
     bounds = rings.bounds()
-    extent = layer.extent()
+    extent = np.array(layer.extent(), dtype=np.float64)
+    if around_m > 0.0:
+        reach = np.ceil(around_m / layer.step_m())
+        extent += np.concatenate([-reach, reach])
     sane = np.all(np.isfinite(bounds) & (np.abs(bounds) < 2.0**53), axis=1)
     low = np.floor(np.where(sane[:, None], bounds[:, :2], 0.0))
     high = np.floor(np.where(sane[:, None], bounds[:, 2:], 0.0)) + 2.0

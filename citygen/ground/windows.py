@@ -58,17 +58,18 @@ def read_window(layer: Layer, box: Box) -> Float64:
         target = cells[r0 - box[1] : r1 - box[1], c0 - box[0] : c1 - box[0]]
         if not np.isnan(target).any():
             continue
-        heights = _read(raster, (c0 - col, r0 - row, c1 - col, r1 - row))
+        heights = read_cells(raster, (c0 - col, r0 - row, c1 - col, r1 - row))
         np.copyto(target, heights, where=np.isnan(target))
     return cells
 
 
-def _read(raster: DemRaster, box: Box) -> Float64:
+def read_cells(raster: DemRaster, box: Box) -> Float64:
+    """Return the heights of a box of one raster's own cells, all of them in it, in metres, NaN where void."""
     from rasterio.windows import Window
 
     window = Window(box[0], box[1], box[2] - box[0], box[3] - box[1])
     mask = None
-    with opened(raster.path, raster.driver) as dataset:
+    with opened(raster.path, raster.driver, raster.overview) as dataset:
         raw = dataset.read(1, window=window)
         if raster.masked:
             mask = dataset.read_masks(1, window=window) == 0
@@ -130,7 +131,7 @@ def batches(boxes: Int64, *, reach: int = BATCH_PX) -> Iterator[tuple[Int64, Box
         yield members.astype(np.int64), _union(boxes[members])
 
 
-def strips(box: Box) -> Iterator[tuple[Box, int, int]]:
+def strips(box: Box, *, finer: int = 1) -> Iterator[tuple[Box, int, int]]:
     """
     Cut a box into strips of rows of at most ``MAX_CELLS`` cells; most boxes are one.
 
@@ -138,6 +139,8 @@ def strips(box: Box) -> Iterator[tuple[Box, int, int]]:
     ----------
     box : tuple of 4 int
         First column, first row, end column, end row (exclusive).
+    finer : int
+        Steps into which each cell will be cut: strips are smaller for it.
 
     Yields
     ------
@@ -147,7 +150,8 @@ def strips(box: Box) -> Iterator[tuple[Box, int, int]]:
         Patches and rows that it answers for (``geom.raster.drape``); without end at the first and the last strip.
     """
     rows, columns = box[3] - box[1], box[2] - box[0]
-    step = rows if rows * columns <= MAX_CELLS else max(1, MAX_CELLS // columns - 1)
+    most = MAX_CELLS // (finer * finer)
+    step = rows if rows * columns <= most else max(1, most // columns - 1)
     for row in range(box[1], box[3], step):
         end = min(row + step, box[3])
         strip = (box[0], row, box[2], min(end + 1, box[3]))

@@ -22,10 +22,13 @@ from citygen.log import get_logger
 from citygen.model.scene import TileEntry
 from citygen.outcome import OUTCOMES, known_reasons
 from citygen.pipeline.folder import writing
+from citygen.pipeline.heights import vertical_report
 from citygen.pipeline.inputs import Inputs
+from citygen.pipeline.placement import GOOD_M
 from citygen.pipeline.plan import Plan
 from citygen.pipeline.remote import reported
 from citygen.pipeline.state import State
+from citygen.pipeline.surface import surface_report
 from citygen.roofs.base import FAMILIES, ROOFS
 from citygen.tiling.base import Grid
 from citygen.version import __version__
@@ -186,11 +189,8 @@ def _report(
         "triangles": counts.get("triangles", 0),
         "tile_bytes": counts.get("bytes", 0),
         "crs": inputs.crs,
-        "vertical": {
-            "datum": _datum(config, inputs),
-            "geoid_offset_m": config.geoid_offset,
-            "assumed": "heights plus the geoid offset are taken as ellipsoidal (WGS 84)",
-        },
+        "vertical": vertical_report(inputs.vertical),
+        "placement": placement_report(inputs),
         "grid": inputs.grid.name,
         "sources": [
             {"label": s.label, "path": s.source.info.path, "dialect": s.dialect, "crs": s.source.info.crs}
@@ -198,6 +198,7 @@ def _report(
         ],
         "dem": [] if inputs.dem is None else [raster.path for raster in inputs.dem.rasters],
         "dem_notes": [] if inputs.dem is None else list(inputs.dem.notes),
+        "dem_check": surface_report(inputs.surface),
         "open_data": reported(inputs.open_data),
         "inputs": inputs.digests,
         "options": config.reported(),
@@ -210,12 +211,12 @@ def _report(
     }
 
 
-def _datum(config: BuildConfig, inputs: Inputs) -> str:
-    """Say what heights are above: what a fetched DEM is known to refer to, if that is the only one."""
-    if inputs.dem is None:
-        return "level ground"
-    known = [each.datum for each in inputs.open_data if each.datum]
-    return known[0] if len(set(known)) == 1 and len(config.dem) == 1 else "that of the DEM"
+def placement_report(inputs: Inputs) -> dict[str, Any] | None:
+    """Return what ``report.json`` says of the self-test: places over the area, and how far they land from where PROJ has them."""
+    found = inputs.placement
+    if found is None or not found.places:
+        return None
+    return {"places": found.places, "largest_error_m": round(found.error_m, 4), "good": found.error_m <= GOOD_M}
 
 
 def _sentences() -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def input_files(config: BuildConfig, sources: Sequence["PlannedSource"], rasters: list[str]) -> list[str]:
     """List the files that the result depends on."""
-    names = {*rasters, config.grid.rpartition(":")[0], config.drape or ""}
+    names = {*rasters, config.grid.rpartition(":")[0], config.geoid or "", config.drape or ""}
     for each in sources:
         names.update(_files_of(each.source.info))
     return sorted(name for name in names if name and Path(name).is_file())
@@ -49,6 +49,7 @@ def identity_of(
         "sources": listed,
         "dem": [[digests.get(path, "") for path in paths], rasters],
         "grid": digests.get(config.grid.rpartition(":")[0], ""),
+        "geoid": digests.get(config.geoid or "", ""),
         "drape": digests.get(config.drape or "", config.drape),
     }
 

@@ -16,11 +16,15 @@ from citygen.formats.base import FORMATS
 from citygen.ground.cover import require_cover
 from citygen.ground.dem import Dem
 from citygen.ground.drape import check_drape
+from citygen.ground.surface import SurfaceCheck
+from citygen.ground.vertical import Vertical
 from citygen.log import get_logger
 from citygen.pipeline.extents import REACH_M, centre, check_overlap, extent, in_crs, lonlat_box, widened
+from citygen.pipeline.heights import open_ground, places_of, settle_heights
 from citygen.pipeline.identity import file_digest, identity_of, input_files
+from citygen.pipeline.placement import Placement, placement
 from citygen.pipeline.plausible import require_metres, swapped_hint
-from citygen.pipeline.remote import access_of, described, open_ground
+from citygen.pipeline.remote import access_of, described
 from citygen.remote.access import Access, OpenData, Progress, silent
 from citygen.sources.aoi import read_aoi
 from citygen.sources.base import Bounds, Source, SourceOptions, open_source
@@ -74,6 +78,8 @@ class Inputs:
         Area of interest in the working CRS; None takes everything.
     dem : Dem or None
         None builds on level ground at ``ground_z``.
+    vertical : Vertical
+        How heights become ellipsoidal.
     grid : Grid
         Of the tiles.
     formats : tuple of str
@@ -86,18 +92,25 @@ class Inputs:
         What must be said of fetched data.
     drape : str or None
         What lies over the terrain, checked.
+    surface : SurfaceCheck or None
+        Whether the DEM looks like a surface model; None before there is a plan.
+    placement : Placement or None
+        How far places land from where PROJ has them.
     """
 
     sources: tuple[PlannedSource, ...]
     crs: str
     aoi: Any
     dem: Dem | None
+    vertical: Vertical
     grid: Grid
     formats: tuple[str, ...]
     digests: dict[str, str]
     identity: dict[str, Any]
     open_data: tuple[OpenData, ...] = ()
     drape: str | None = None
+    surface: SurfaceCheck | None = None
+    placement: Placement | None = None
 
 
 def open_inputs(
@@ -155,20 +168,25 @@ def open_inputs(
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     if geometry is not None:
         check_overlap(geometry, crs, [s.source for s in sources], config.aoi)
-    if box is None and config.dem:
+    if box is None:
         box = extent([s.source for s in sources], "OGC:CRS84")
     dem, rasters, origins = open_ground(config, box, access)
     if dem is not None:
         bounds = geometry.bounds if geometry is not None else extent([s.source for s in sources], crs)
         if bounds is not None:
             _require_cover(dem, bounds, crs)
+    vertical = settle_heights(config, dem, box, origins)
     grid = tile_grid(config.grid, crs)
     drape = _drape(config, dem)
     digests = {path: file_digest(Path(path)) for path in input_files(config, sources, rasters)}
     identity = identity_of(config, sources, (dem, rasters), digests)
+    identity |= {"vertical": (vertical.operation if config.geoid is None else "", vertical.offset_m)}
     identity |= {"crs": crs, "aoi": None if geometry is None else shapely.to_wkb(geometry, hex=True)}
     open_data = described([s.source for s in sources], origins)
-    return Inputs(sources, crs, geometry, dem, grid, formats, digests, identity, open_data, drape)
+    where = placement([s.source.info.crs for s in sources], crs, grid, vertical, places_of(box))
+    return Inputs(
+        sources, crs, geometry, dem, vertical, grid, formats, digests, identity, open_data, drape, placement=where
+    )
 
 
 def _drape(config: BuildConfig, dem: Dem | None) -> str | None:

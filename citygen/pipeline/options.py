@@ -5,6 +5,7 @@ from typing import Literal
 
 from citygen.attributes.options import AttributeOptions
 from citygen.ground.dem import Dem
+from citygen.ground.vertical import Vertical
 from citygen.tiling.base import Grid
 
 
@@ -23,8 +24,8 @@ class TileOptions:
         None: level ground.
     ground_z : float or None
         Ground where no DEM has one.
-    geoid_offset_m : float
-        Added to heights in the ellipsoidal frame.
+    vertical : Vertical
+        How heights become ellipsoidal.
     attributes : AttributeOptions
         Column map, storey height, default height.
     formats : tuple of str
@@ -43,7 +44,7 @@ class TileOptions:
     grid: Grid
     dem: Dem | None
     ground_z: float | None
-    geoid_offset_m: float
+    vertical: Vertical
     attributes: AttributeOptions
     formats: tuple[str, ...]
     dormers: int | Literal["auto"] | None = None

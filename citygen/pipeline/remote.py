@@ -1,4 +1,4 @@
-"""Options to remote data: how they are reached, the DEM that they are fetched for, and what a report says of them."""
+"""Options to remote data: how they are reached, and what a report says of them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from citygen.config import BuildConfig
-from citygen.ground.dem import Dem, open_dem
-from citygen.ground.remote import fetch_dems
 from citygen.log import get_logger
 from citygen.remote.access import OVERTURE_URL, Access, OpenData, Progress
-from citygen.sources.base import Bounds, Source, boxes_of
+from citygen.sources.base import Source
 
 log = get_logger(__name__)
 
@@ -40,38 +38,8 @@ def access_of(config: BuildConfig, progress: Progress) -> Access:
         copernicus_url=config.copernicus_url or plain.copernicus_url,
         s3_url=config.s3_url or "",
         progress=progress,
+        finest_m=config.dem_resolution,
     )
-
-
-def open_ground(
-    config: BuildConfig, box: Bounds | None, access: Access
-) -> tuple[Dem | None, list[str], list[OpenData]]:
-    """
-    Open the DEM, fetched for an area where it is remote.
-
-    Parameters
-    ----------
-    config : BuildConfig
-        For its rasters and their CRS.
-    box : Bounds or None
-        Where heights are wanted, degrees; see ``Remote`` for the antimeridian.
-    access : Access
-        How to reach them.
-
-    Returns
-    -------
-    dem : Dem or None
-        None builds on level ground. Its notes hold what must be known of fetched ones.
-    paths : list of str
-        Its files.
-    origins : list of OpenData
-        What must be said of fetched ones.
-    """
-    if not config.dem:
-        return None, [], []
-    paths, origins = fetch_dems(config.dem, () if box is None else boxes_of(box), access)
-    dem = open_dem(paths, crs=config.dem_crs)
-    return replace(dem, notes=(*dem.notes, *(note for o in origins for note in o.notes))), paths, origins
 
 
 def described(sources: Sequence[Source], origins: Sequence[OpenData]) -> tuple[OpenData, ...]:

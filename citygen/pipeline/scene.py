@@ -8,9 +8,11 @@ from citygen.arraytypes import Float64, Int64, UInt8
 from citygen.geom.geodesy import LocalFrame, to_ecef, to_lonlat
 from citygen.geom.shading import corner_normals
 from citygen.geom.triangulate import face_vectors, triangulate
+from citygen.ground.vertical import to_ellipsoid
 from citygen.model.meshes import ROOF, Meshes
 from citygen.model.scene import Scene
 from citygen.pipeline.options import TileOptions
+from citygen.pipeline.placement import frame_of
 from citygen.roofs.base import ROOFS
 
 Region = tuple[float, float, float, float, float, float]
@@ -40,7 +42,7 @@ def make_scene(
     key : (int, int)
         The tile's column and row.
     options : TileOptions
-        For the CRS, the grid and the geoid offset.
+        For the CRS, the grid and the vertical datum.
 
     Returns
     -------
@@ -75,10 +77,8 @@ def make_scene(
 
 
 def tile_frame(key: tuple[int, int], options: TileOptions) -> LocalFrame:
-    """Return the frame at a tile's centre: from the grid alone, so it is the same whatever lies in the tile."""
-    west, south, east, north = options.grid.bounds(*key)
-    lonlat = to_lonlat(options.grid.crs, np.array([[(west + east) / 2, (south + north) / 2]]))
-    return LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
+    """Return the frame at a tile's centre."""
+    return frame_of(key, options.grid)
 
 
 def _to_frame(meshes: Meshes, frame: LocalFrame, options: TileOptions) -> tuple[Float64, Region]:
@@ -89,7 +89,7 @@ def _to_frame(meshes: Meshes, frame: LocalFrame, options: TileOptions) -> tuple[
     places, inverse = np.unique(world[:, 0] + 1j * world[:, 1], return_inverse=True)
     xy = np.stack([places.real, places.imag], axis=1)
     lonlat = to_lonlat(options.crs, xy)[inverse.reshape(-1)]
-    height = meshes.vertices[:, 2] + options.geoid_offset_m
+    height = to_ellipsoid(options.vertical, lonlat, meshes.vertices[:, 2])
     local = frame.from_ecef(to_ecef(lonlat, height))
     west, south = lonlat.min(axis=0).tolist()
     east, north = lonlat.max(axis=0).tolist()

@@ -25,6 +25,7 @@ from citygen.ground.terrain import TerrainMesh, terrain
 from citygen.ground.terrain_plan import Block, PlanFrame, block, plan_frame
 from citygen.ground.terrain_surface import Surface, surface_around
 from citygen.ground.tint import ground_colours
+from citygen.ground.vertical import Vertical, to_ellipsoid
 from citygen.log import get_logger
 from citygen.model.scene import GroundScene, TileEntry
 from citygen.pipeline.folder import writing
@@ -55,8 +56,8 @@ class TerrainOptions:
         How far the leaves may stray from the DEM, vertically.
     size_m : float
         Width of a leaf on the ground.
-    geoid_offset_m : float
-        Added to heights in the ellipsoidal frame.
+    vertical : Vertical
+        How heights become ellipsoidal.
     drape : str or None
         As ``ground.drape.check_drape`` gives it.
     """
@@ -66,7 +67,7 @@ class TerrainOptions:
     dem: Dem
     tolerance_m: float
     size_m: float
-    geoid_offset_m: float
+    vertical: Vertical
     drape: str | None
 
     def tolerance_of(self, level: int) -> float:
@@ -256,7 +257,7 @@ def _placed(mesh: TerrainMesh, tile: Block, surface: Surface, options: TerrainOp
     lonlat = to_lonlat(frame.crs, frame.to_crs(np.concatenate([middle[None], mesh.xy])))
     local = LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
     lonlat = lonlat[1:]
-    height = mesh.z + options.geoid_offset_m
+    height = to_ellipsoid(options.vertical, lonlat, mesh.z)
     normals, run = _normals(mesh, middle, frame, local)
     depth = SKIRT * options.tolerance_of(int(tile.level) + 1)
     scene = GroundScene(

@@ -46,6 +46,8 @@ class Access:
         Seconds before the second try (each further one waits twice as long), and until a silent server is given up.
     progress : callable
         ``progress(stage, done, total)``.
+    finest_m : float
+        m. Heights in smaller cells need not be fetched where there is an overview; 0: all are wanted.
     """
 
     cache: Path | None = None
@@ -57,6 +59,7 @@ class Access:
     wait_s: float = 0.4
     timeout_s: float = 30.0
     progress: Progress = field(default=silent, compare=False)
+    finest_m: float = 0.0
 
     @property
     def folder(self) -> Path:

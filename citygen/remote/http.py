@@ -43,6 +43,10 @@ class NotThereError(RemoteError):
     """The server says that there is nothing under a URL (404)."""
 
 
+class NoRangesError(RemoteError):
+    """The server sends the whole of a resource where a part is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a server answered: the bytes, the size of the whole resource (None: it does not say), and its version tag."""
@@ -221,6 +225,10 @@ def _reply(response: HTTPResponse, url: str, span: Span | None) -> Reply:
             f"{redacted(url)}: the server does not serve ranges; download the file and give it with --buildings FILE"
         )
     size = _length(response.headers)
+    if span is not None and response.status != 206:
+        raise NoRangesError(
+            f"{url}: the server does not serve ranges; download the file and give it with --buildings FILE"
+        )
     data = response.read()
     if size is not None and len(data) != size:
         raise _CutError(f"{len(data)} of {size} bytes came")

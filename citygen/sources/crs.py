@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from citygen.errors import InputError, MissingCRSError
+from citygen.geom.geodesy import compound_code
 from citygen.log import get_logger
 
 log = get_logger(__name__)
@@ -73,7 +74,7 @@ def authority_code(text: str) -> str | None:
         if found:
             parts = [part for part in found.groups() if part]
             return f"{parts[0].upper()}:{parts[-1]}"
-    return None
+    return compound_code(words)
 
 
 def user_crs(text: str) -> str:

@@ -1,6 +1,7 @@
 """
 ``copernicus-glo30`` to GeoTIFF tiles: Copernicus DEM GLO-30 Public, one degree a tile, from its public bucket.
 
+Of each tile the blocks that the area needs are fetched, a few megabytes of some forty.
 Tiles that the bucket's list does not name are open sea, or land that is not public (Armenia and Azerbaijan among them): the
 ground there is 0, and the report says so. A tile stays in the cache until it is deleted.
 """
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from citygen.errors import InputError
+from citygen.errors import CoverageError, InputError
+from citygen.ground.cog import fetch_blocks
 from citygen.ground.remote import REMOTE_DEMS, Box, Fetched, RemoteDem
 from citygen.log import get_logger
 from citygen.remote.access import COPERNICUS_URL, Access, OpenData
-from citygen.remote.cache import beside, key_of
-from citygen.remote.http import NotThereError, download, get
+from citygen.remote.cache import beside, key_of, read_note, write_note
+from citygen.remote.http import NoRangesError, NotThereError, download, get, head
 
 log = get_logger(__name__)
 
@@ -39,7 +41,7 @@ def fetch_copernicus(spec: str, boxes: Sequence[Box], access: Access) -> Fetched
     Returns
     -------
     Fetched
-        Tiles from south to north, then level sheets at 0 for those that are not there.
+        Tiles, or what the area needs of them, from south to north, then level sheets at 0 for those that are not there.
 
     Raises
     ------
@@ -54,15 +56,18 @@ def fetch_copernicus(spec: str, boxes: Sequence[Box], access: Access) -> Fetched
     folder = access.folder / "copernicus-glo30"
     if base != COPERNICUS_URL:
         folder /= key_of(base)
-    tiles, sheets, missing = [], [], []
+    tiles: list[Path] = []
+    sheets: list[Path] = []
+    missing: list[str] = []
     for south, west in tiles_of(boxes):
         name = tile_name(south, west)
-        path, sheet = folder / f"{name}.tif", folder / f"{name}.sea.tif"
-        if not path.is_file() and not sheet.is_file() and not _download(base, name, path, access):
-            write_level(sheet, south, west)
-        if path.is_file():
-            tiles.append(path)
+        sheet = folder / f"{name}.sea.tif"
+        found = None if sheet.is_file() else _fetch(base, name, boxes, access, folder)
+        if found is not None:
+            tiles += found
         else:
+            if not sheet.is_file():
+                write_level(sheet, south, west)
             sheets.append(sheet)
             missing.append(name.removeprefix("Copernicus_DSM_COG_10_").removesuffix("_DEM"))
     notes = list(_NOTES)
@@ -108,21 +113,42 @@ def tile_name(south: int, west: int) -> str:
     return f"Copernicus_DSM_COG_10_{y}{abs(south):02d}_00_{x}{abs(west):03d}_00_DEM"
 
 
-def _download(base: str, name: str, path: Path, access: Access) -> bool:
-    """Fetch a tile; False where the bucket's list does not name it."""
+def _fetch(base: str, name: str, boxes: Sequence[Box], access: Access, folder: Path) -> tuple[Path, ...] | None:
+    """Fetch what an area needs of a tile, once; None where the bucket's list does not name it."""
+    whole, note = folder / f"{name}.tif", folder / f"{name}.{key_of(list(boxes), access.finest_m)}.json"
+    if whole.is_file():
+        return (whole,)
+    kept = tuple(folder / each for each in (read_note(note) or {}).get("files", ()))
+    if kept and all(each.is_file() for each in kept):
+        return kept
+    url = f"{base}/{name}/{name}.tif"
     try:
-        download(f"{base}/{name}/{name}.tif", path, access)
+        reply = head(url, access)
+        found = fetch_blocks(url, (reply.size or 0, reply.etag), boxes, access, folder)
     except NotThereError as error:
-        try:
-            names = get(f"{base}/{_LIST}", access).data.decode("utf-8", "replace").split()
-        except NotThereError:
-            names = [name]
-        if name in names or not names:
+        if _is_named(base, name, access):
             raise InputError(
                 f"{base}: neither the tile {name} nor a {_LIST} that lacks it; check the URL of the mirror (--copernicus-url)"
             ) from error
-        return False
-    return True
+        return None
+    except NoRangesError:
+        found = None
+    except CoverageError:  # the area ends a hand's breadth before it
+        return ()
+    if found is None:
+        download(url, whole, access)
+        return (whole,)
+    write_note(note, {"files": [each.name for each in found], "url": url})
+    return found
+
+
+def _is_named(base: str, name: str, access: Access) -> bool:
+    """Say whether a tile that is not there should be: the bucket's list names it, or there is no list."""
+    try:
+        names = get(f"{base}/{_LIST}", access).data.decode("utf-8", "replace").split()
+    except NotThereError:
+        return True
+    return name in names or not names
 
 
 def write_level(path: Path, south: int, west: int) -> None:

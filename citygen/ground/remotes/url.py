@@ -1,45 +1,72 @@
-"""``https://`` and ``s3://`` to one raster file in the cache, under its URL, size and version tag."""
+"""
+``https://`` and ``s3://`` to raster files in the cache, under URL, size and version tag.
+
+Of a GeoTIFF the blocks that an area needs are fetched in ranges, a COG's or any other's; what has no ranges, no area, or is no
+GeoTIFF is fetched whole.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from citygen.ground.cog import fetch_blocks
 from citygen.ground.remote import REMOTE_DEMS, Box, Fetched, RemoteDem
 from citygen.log import get_logger
 from citygen.remote.access import Access, OpenData, safe_name
 from citygen.remote.bucket import s3_root
 from citygen.remote.cache import key_of, read_note, write_note
-from citygen.remote.http import NotThereError, RemoteError, download, head
+from citygen.remote.http import NoRangesError, NotThereError, RemoteError, download, head
 
 log = get_logger(__name__)
 
 
-def fetch_url(spec: str, _: Sequence[Box], access: Access) -> Fetched:
-    """Fetch a raster, whole; what the cache holds is used, with a warning, when the server does not answer."""
+def fetch_url(spec: str, boxes: Sequence[Box], access: Access) -> Fetched:
+    """Fetch a raster, or what an area needs of it; what the cache holds is used, with a warning, when the server is silent."""
     url = "/".join(s3_root(spec, access)) if spec.lower().startswith("s3://") else spec
-    note = access.folder / "url" / f"{key_of(url)}.json"
+    note = access.folder / "url" / f"{key_of(url, list(boxes), access.finest_m)}.json"
     origin = OpenData(name=spec, release="", url=spec, licence="", attribution="")
     try:
         reply = head(url, access)
     except NotThereError:
         raise
     except RemoteError as error:
-        kept = (read_note(note) or {}).get("path", "")
-        if not kept or not Path(kept).is_file():
+        kept = [Path(each) for each in (read_note(note) or {}).get("paths", ())]
+        if not kept or not all(each.is_file() for each in kept):
             raise
-        log.warning("%s; the copy in the cache is used: %s", error, kept)
-        return Fetched((Path(kept),), origin)
+        log.warning("%s; the copy in the cache is used: %s", error, ", ".join(map(str, kept)))
+        return Fetched(tuple(kept), origin)
+    paths = _blocks(url, (reply.size or 0, reply.etag), boxes, access)
+    if paths is None:
+        paths = (_whole(url, (reply.size, reply.etag), access),)
+    write_note(note, {"paths": [str(each) for each in paths], "url": url})
+    return Fetched(paths, origin)
+
+
+def _blocks(url: str, what: tuple[int, str], boxes: Sequence[Box], access: Access) -> tuple[Path, ...] | None:
+    """Fetch what the area needs; None where only the whole can be had."""
+    if not boxes or not what[0]:
+        return None
+    try:
+        return fetch_blocks(url, what, boxes, access, access.folder / "url")
+    except NoRangesError:
+        log.info("%s: the server serves no ranges; the whole file is fetched", url)
+        return None
+
+
+def _whole(url: str, what: tuple[int | None, str], access: Access) -> Path:
+    """Fetch a file, once."""
     name = safe_name(PurePosixPath(unquote(urlsplit(url).path)).name) or "dem.tif"
-    path = access.folder / "url" / f"{key_of(url, reply.size, reply.etag)}-{name}"
+    path = access.folder / "url" / f"{key_of(url, *what)}-{name}"
     if not path.is_file():
         download(url, path, access)
-        write_note(note, {"path": str(path), "url": url})
-    return Fetched((path,), origin)
+    return path
 
 
 for scheme, aliases in (("https", ("http",)), ("s3", ())):
     REMOTE_DEMS.register(
         scheme,
-        RemoteDem(f"{scheme}://...: a raster file, fetched whole", needs_area=False, fetch=fetch_url),
+        RemoteDem(
+            f"{scheme}://...: a raster file; of a GeoTIFF only what the area needs", needs_area=False, fetch=fetch_url
+        ),
         aliases=aliases,
     )

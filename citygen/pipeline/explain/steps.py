@@ -226,8 +226,8 @@ def _ground(account: Account) -> list[str]:
     where = ", ".join(Path(path).name for path in options["dem"]) or "level ground"
     low = f"It stands on {row['ground_z']:.2f} m, the lowest ground under its outline ({where})"
     said = f"{low}; its walls start at {row['base_z']:.2f} m."
-    offset = account.report["vertical"]["geoid_offset_m"]
-    return [said + (f" The geoid offset of {offset:g} m is added in the tiles." if offset else "")]
+    vertical = account.report["vertical"]
+    return [said + (f" In the tiles {vertical['assumed']}." if vertical["known"] else "")]
 
 
 def _height(account: Account) -> list[str]:

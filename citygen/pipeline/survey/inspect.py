@@ -18,9 +18,11 @@ from citygen.attributes.keys import check_column_map
 from citygen.attributes.options import AttributeOptions
 from citygen.config import BuildConfig
 from citygen.errors import CitygenError, ConfigError, InputError
-from citygen.ground.rasterfile import driver_of
+from citygen.ground.collect import collect, holds_rasters
+from citygen.ground.rasterfile import VrtError, driver_of
 from citygen.ground.rasterfile import local_file as local_raster
 from citygen.ground.remote import fetch_dems, remote_dem
+from citygen.ground.vertical import Vertical
 from citygen.log import get_logger, redacted
 from citygen.pipeline.extents import REACH_M, extent, in_crs, lonlat_box, widened
 from citygen.pipeline.inputs import Inputs, PlannedSource, tile_grid, working_crs
@@ -137,7 +139,7 @@ def _opened(
     for spec in heights:
         try:
             paths = fetch_dems((spec,), _boxes(where[0], planned) if remote_dem(spec) else (), where[1])[0]
-            rasters += [describe_raster(Path(path), crs=config.dem_crs) for path in paths]
+            rasters += [describe_raster(each.path, crs=config.dem_crs) for each in collect(paths)]
         except CitygenError as error:
             errors.append(_error(spec, error))
     return rasters
@@ -157,8 +159,16 @@ def _surveyed(
     crs = working_crs(config, area, tuple(kept))
     geometry = None if area is None else in_crs(area.geometry, area.crs, crs)
     inputs = Inputs(
-        sources=tuple(kept), crs=crs, aoi=geometry, dem=None, grid=tile_grid(config.grid, crs), formats=(), digests={}, identity={}
-    )  # fmt: skip
+        sources=tuple(kept),
+        crs=crs,
+        aoi=geometry,
+        dem=None,
+        vertical=Vertical(),
+        grid=tile_grid(config.grid, crs),
+        formats=(),
+        digests={},
+        identity={},
+    )
     options = AttributeOptions(config.map, config.storey_height, config.default_height)
     found = []
     for number, each in enumerate(kept):
@@ -193,8 +203,12 @@ def _is_raster(spec: str) -> bool:
         return remote_dem(spec) is not None and Path(spec.partition("?")[0]).suffix.lower() in _RASTERS
     if remote_dem(spec) is not None:
         return True
+    if Path(spec).is_dir():
+        return holds_rasters(Path(spec))
     try:
         driver_of(local_raster(spec))
+    except VrtError:
+        return True
     except InputError:
         return Path(spec).suffix.lower() in _RASTERS and Path(spec).is_file()
     return True

@@ -1,0 +1,92 @@
+"""A remote file as a file object, in pages: each is fetched once, those that are announced together and in parallel."""
+
+import io
+from collections.abc import Iterable
+
+from citygen.remote.access import Access
+from citygen.remote.http import Span, get_spans
+
+PAGE = 1 << 15
+"""Bytes. A request costs as much as some tens of kilobytes; the header of a tiled raster fits into one or two."""
+
+
+class PagedFile(io.RawIOBase):
+    """
+    A read-only view of a remote file.
+
+    Parameters
+    ----------
+    url : str
+        Where it lies.
+    size : int
+        Its bytes.
+    access : Access
+        How to fetch.
+    """
+
+    def __init__(self, url: str, size: int, access: Access) -> None:
+        super().__init__()
+        self.url = url
+        self.size = size
+        self.access = access
+        self._pages: dict[int, bytes] = {}
+        self._at = 0
+
+    def another(self) -> "PagedFile":
+        """Return a second view of the same pages, with a position of its own."""
+        view = PagedFile(self.url, self.size, self.access)
+        view._pages = self._pages
+        return view
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        return self._at
+
+    def want(self, spans: Iterable[Span]) -> None:
+        """Fetch the pages of some ranges that are not here."""
+        pages = {
+            page
+            for first, end in spans
+            for page in range(max(first, 0) // PAGE, -(-min(end, self.size) // PAGE))
+            if page not in self._pages
+        }
+        if not pages:
+            return
+        ranges = [(page * PAGE, min((page + 1) * PAGE, self.size)) for page in sorted(pages)]
+        for first, data in get_spans(self.url, ranges, self.access):
+            for start in range(0, len(data), PAGE):
+                self._pages[(first + start) // PAGE] = data[start : start + PAGE]
+
+    def forget(self, before: int) -> None:
+        """Let go of all pages but the first ``before``, which hold what says where the rest lies."""
+        for page in [page for page in self._pages if page >= before]:
+            del self._pages[page]
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read from the position."""
+        first = min(self._at, self.size)
+        end = self.size if size is None or size < 0 else min(first + size, self.size)
+        self._at = max(end, self._at)
+        if end <= first:
+            return b""
+        self.want([(first, end)])
+        whole = b"".join(self._pages[page] for page in range(first // PAGE, -(-end // PAGE)))
+        start = first - first // PAGE * PAGE
+        return whole[start : start + end - first]
+
+    def readall(self) -> bytes:
+        """Read to the end."""
+        return self.read(-1)
