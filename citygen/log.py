@@ -2,13 +2,16 @@
 
 import logging
 import re
+from urllib.parse import unquote
 
-_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)([^/?#]*)@", re.IGNORECASE)
+_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)([^/?#]*|[^/?#:@\[]+:(?!\d*(?:[/?#]|$)).*)@", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?<=[?&;])((?:x-amz-)?(?:password|passwd|sslpassword|token|access_token|security-token|sig|signature|credential|key"
     r"|api_?key|secret))=[^&;]*",
     re.IGNORECASE,
 )
+
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -60,3 +63,34 @@ def redacted(spec: str) -> str:
         return _SECRET.sub(r"\1=***", spec) if "://" in spec else spec
     user = found[2].partition(":")[0]
     return _SECRET.sub(r"\1=***", f"{found[1]}{user}{'@' if user else ''}{spec[found.end() :]}")
+
+
+def without_secrets(text: str, spec: str) -> str:
+    """
+    Return what someone else says of a URL or connection string, and may quote of it, without its secrets.
+
+    Parameters
+    ----------
+    text : str
+        A message of a library.
+    spec : str
+        What it speaks of.
+
+    Examples
+    --------
+    >>> without_secrets('no "]" in "postgresql://anna:s3cret@[::1/city"', "postgresql://anna:s3cret@[::1/city")
+    'no "]" in "***"'
+    """
+    user = _USER.match(spec)
+    found = [] if user is None else [user[2].partition(":")[2]]
+    found += [each[0].partition("=")[2] for each in _SECRET.finditer(spec)]
+    secrets = {word for each in found for word in (each, unquote(each)) if word}
+
+    def hidden(quote: re.Match[str]) -> str:
+        word = quote[0][1:-1]
+        tells = "@" in word or any(word in secret for secret in secrets)
+        return '"***"' if word and secrets and tells else quote[0]
+
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _QUOTED.sub(hidden, text)

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
+import shapely
 
 from builds import assert_same, build, content, plots, rows, sample, sample_options
 from citygen.errors import CoverageError, InputError, OutputError
@@ -161,6 +164,23 @@ def test_other_options_or_content_need_overwrite(town: Path, tmp_path: Path) -> 
     plots(60).to_parquet(town)
     build(out, buildings=[str(town)], ground_z=1, grid="metric:250", overwrite=True, resume=False)
     assert content(out) == first
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_every_part_of_a_shapefile_counts(case: Callable[[str], str], tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for height in (5.0, 9.0):
+        town = gpd.GeoDataFrame({"height": [height]}, geometry=[shapely.box(5e5, 5e6, 500010, 5000010)], crs=32632)
+        town.to_file(folder / "town.shp")
+        for path in folder.glob("town.*"):
+            path.rename(folder / case(path.name))
+        options = {"buildings": [str(folder / case("town.shp"))], "ground_z": 0.0}
+        if height == 5.0:
+            build(tmp_path / "out", **options)
+            continue
+        with pytest.raises(OutputError, match="other inputs"):
+            build(tmp_path / "out", **options)
 
 
 def test_the_order_of_sources_counts(town: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -167,6 +168,22 @@ def test_files_without_ids_are_numbered_through(tmp_path: Path) -> None:
     for name in "ab":
         pq.write_table(town(2).drop_columns(["id"]), tmp_path / f"{name}.parquet")
     assert rows(tmp_path)["id"].to_pylist() == [str(k) for k in range(8)]
+
+
+def test_numbers_beside_whole_numbers_are_numbers(tmp_path: Path) -> None:
+    place = [shapely.box(7, 50, 7.1, 50.1)]
+    for name, value in (("a", 2**60 + 1), ("b", 1.5)):
+        gpd.GeoDataFrame({"n": [value]}, geometry=place, crs=4326).to_parquet(tmp_path / f"{name}.parquet")
+    found = pa.concat_tables(open_source(tmp_path).batches(None))
+    assert found["n"].to_pylist() == [float(2**60), 1.5]
+
+
+def test_a_value_that_its_neighbours_cannot_hold_is_one_error(tmp_path: Path) -> None:
+    place = [shapely.box(7, 50, 7.1, 50.1)]
+    for name, value in (("a", np.array([2**63 + 1], np.uint64)), ("b", np.array([1], np.int64))):
+        gpd.GeoDataFrame({"n": value}, geometry=place, crs=4326).to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: column 'n' does not fit"):
+        list(open_source(tmp_path).batches(None))
 
 
 def test_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:

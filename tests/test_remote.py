@@ -1,11 +1,17 @@
 """Remote data, against a local server with the ways of the public buckets: what is asked for, kept, tried again, refused."""
 
 import json
+import logging
+import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +28,7 @@ from citygen.ground.dem import open_dem
 from citygen.ground.points import heights_at
 from citygen.ground.remote import fetch_dems
 from citygen.ground.remotes.copernicus import tile_name, tiles_of
+from citygen.remote import http
 from citygen.remote.access import Access
 from citygen.remote.bucket import list_bucket
 from citygen.remote.http import NotThereError, RemoteError, download, get, get_spans
@@ -239,6 +246,25 @@ def test_catalogue_saves_the_footers(tmp_path: Path) -> None:
         assert rows(open_source(spec, SourceOptions(access=lost), area=AREA)).equals(without)
 
 
+@pytest.mark.parametrize(
+    "assets", [{"a": {"href": "https://x/y.parquet"}}, {"a": "s3://x/release/y"}, {"a": {"href": None}}]
+)
+def test_odd_catalogue_is_done_without(assets: dict[str, Any], tmp_path: Path) -> None:
+    write_release(tmp_path, count=8)
+    row = {
+        "collection": "building",
+        "bbox": {"xmin": -180.0, "ymin": -90.0, "xmax": 180.0, "ymax": 90.0},
+        "assets": assets,
+    }
+    (tmp_path / "stac" / RELEASES[-1]).mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "stac" / RELEASES[-1] / "collections.parquet")
+    with serving(tmp_path) as bucket:
+        access = Access(
+            cache=tmp_path / "cache", overture_url=bucket.url, overture_stac=f"{bucket.url}/stac", wait_s=0.01
+        )
+        assert rows(open_source("overture", SourceOptions(access=access), area=AREA)).num_rows > 0
+
+
 def test_area_across_the_antimeridian_is_two_boxes(tmp_path: Path) -> None:
     folder = tmp_path / "bucket"
     where = folder / "release" / RELEASES[1] / "theme=buildings" / "type=building"
@@ -282,6 +308,96 @@ def test_url_of_a_parquet_file_is_read_in_ranges(bucket: Bucket, access: Access)
     assert [method for method, _ in bucket.requests] == ["HEAD"]  # whether it has changed
     assert again.info.name == "part-00000.zstd"
     assert rows(open_source(url, options)).num_rows == pq.read_metadata(path).num_rows  # no area: all of it
+
+
+SOME = gpd.GeoDataFrame(
+    {"id": ["in", "nowhere", "far"]},
+    geometry=[shapely.box(7.5, 50.3, 7.5005, 50.3005), None, shapely.box(9, 50, 9.1, 50.1)],
+    crs=4326,
+)
+
+
+@pytest.mark.parametrize("epsg", [4326, 25832, 3857])
+@pytest.mark.parametrize("boxes", [True, False])
+def test_area_in_degrees_cuts_files_of_any_crs(epsg: int, boxes: bool, tmp_path: Path) -> None:
+    (tmp_path / "bucket").mkdir()
+    SOME.to_crs(epsg).to_parquet(tmp_path / "bucket" / "a.parquet", write_covering_bbox=boxes)
+    with serving(tmp_path / "bucket") as bucket:
+        options = SourceOptions(access=Access(cache=tmp_path / "cache", wait_s=0.01))
+        found = rows(open_source(f"{bucket.url}/a.parquet", options, area=AREA))["id"].to_pylist()
+    assert found == (["in", "nowhere"] if boxes else ["in", "nowhere", "far"])
+
+
+def test_files_of_a_prefix_are_whole_without_an_area_and_of_one_crs(tmp_path: Path) -> None:
+    folder = tmp_path / "maps" / "town"
+    folder.mkdir(parents=True)
+    SOME.to_crs(25832).to_parquet(folder / "a.parquet", write_covering_bbox=True)
+    SOME.to_crs(25832).to_parquet(folder / "b.parquet", write_covering_bbox=True)
+    with serving(tmp_path) as endpoint:
+        options = SourceOptions(access=Access(cache=tmp_path / "cache", s3_url=endpoint.url, wait_s=0.01))
+        assert rows(open_source("s3://maps/town/", options)).num_rows == 6
+        SOME.to_parquet(folder / "b.parquet", write_covering_bbox=True)
+        with pytest.raises(InputError, match=r"b\.parquet: its CRS is not that of .*a\.parquet"):
+            open_source("s3://maps/town/", options)
+
+
+def test_secrets_of_a_url_are_in_no_report_message_or_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "bucket").mkdir()
+    SOME.to_parquet(tmp_path / "bucket" / "a.parquet")
+    (tmp_path / "bucket" / "b.parquet").write_bytes(b"no Parquet at all")
+    access = Access(cache=tmp_path / "cache", wait_s=0.01, tries=1)
+    options = SourceOptions(access=access)
+    with serving(tmp_path / "bucket") as bucket, caplog.at_level(logging.DEBUG):
+        source = open_source(f"{bucket.url}/a.parquet?token=s3cret", options, area=AREA)
+        assert "token=***" in repr(source.info)
+        assert "s3cret" not in repr(source.info)
+        for name in ("b", "none"):
+            with pytest.raises(InputError) as refused:
+                open_source(f"{bucket.url}/{name}.parquet?sig=s3cret", options, area=AREA)
+            assert "s3cret" not in str(refused.value)
+    open_source(f"{bucket.url}/a.parquet?token=s3cret", options, area=AREA)  # the server is gone
+    assert "copy in the cache" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert not [path for path in (tmp_path / "cache").rglob("*.json") if "s3cret" in path.read_text()]
+
+
+def test_the_date_stands_for_a_tag_that_a_server_lacks(tmp_path: Path, access: Access) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.txt"
+        tags = []
+        for seconds in (1_000_000_000, 1_000_000_060):
+            os.utime(tmp_path / "a.txt", (seconds, seconds))
+            tags.append(http.head(url, access).etag)
+        server.shutdown()
+    assert tags == ["Sun, 09 Sep 2001 01:46:40 GMT", "Sun, 09 Sep 2001 01:47:40 GMT"]
+
+
+@pytest.mark.parametrize(("tag", "asked"), [({"Last-Modified": "Mon, 01 Jan 2026 00:00:00 GMT"}, 1), ({}, 2)])
+def test_a_server_without_tags_is_asked_by_date_or_each_time(
+    tag: dict[str, str], asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head_of = http.head
+    fetched: list[str] = []
+
+    def without_tag(url: str, access: Access) -> http.Reply:
+        return http.Reply(b"", head_of(url, access).size, tag.get("Last-Modified", ""))
+
+    def counted(url: str, path: Path, access: Access) -> None:
+        fetched.append(url)
+        http.download(url, path, access)
+
+    monkeypatch.setattr("citygen.sources.url.head", without_tag)
+    monkeypatch.setattr("citygen.sources.url.download", counted)
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "a.geojson").write_text(SOME.to_json())
+    with serving(tmp_path / "bucket") as bucket:
+        options = SourceOptions(access=Access(cache=tmp_path / "cache", wait_s=0.01))
+        for _ in range(2):
+            open_source(f"{bucket.url}/a.geojson", options)
+    assert len(fetched) == asked
 
 
 def test_bucket_prefix_is_a_folder(bucket: Bucket, root: Path, tmp_path: Path) -> None:

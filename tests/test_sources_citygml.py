@@ -137,6 +137,18 @@ def test_references_in_circles_chains_and_multiples_end(tmp_path: Path) -> None:
     assert footprint(one(tmp_path, wrapped(chain))).area == 100.0
 
 
+def test_references_that_multiply_are_a_problem_and_no_hang(tmp_path: Path) -> None:
+    faces = "".join(
+        f"<gml:surfaceMember>{polygon([level(square(X, Y), 0.0)])}</gml:surfaceMember>" for _ in range(1000)
+    )
+    whole = f'<bldg:lod1MultiSurface><gml:MultiSurface gml:id="m">{faces}</gml:MultiSurface></bldg:lod1MultiSurface>'
+    again = '<bldg:lod2MultiSurface xlink:href="#m"/>'
+    roofs = f"<bldg:boundedBy><bldg:RoofSurface>{again}</bldg:RoofSurface></bldg:boundedBy>" * 1000
+    row = one(tmp_path, whole + roofs)
+    assert row["geometry"] is None
+    assert "over and over" in row["problem"]
+
+
 WAYS = {
     "posList": "<gml:posList>0 0 1 4 0 1 4 3 1 0 3 1 0 0 1</gml:posList>",
     "posList 2D": '<gml:posList srsDimension="2">0 0 4 0 4 3 0 3 0 0</gml:posList>',

@@ -1,6 +1,7 @@
 """CityJSON and CityJSONSeq: which objects are rows, their footprints, attributes, heights, and broken files."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,20 @@ def test_who_is_a_row_and_what_parts_inherit(tmp_path: Path, reverse: bool) -> N
     assert got["empty"]["geometry"] is None
     assert got["empty"]["problem"] is None
     assert got["own"]["model_ground_z"] is None  # an outline that lies at zero tells no height
+
+
+def test_a_long_chain_of_parents_ends_soon(tmp_path: Path) -> None:
+    def make(v: Vertices) -> dict[str, Any]:
+        solid = box_building(v, square(X, Y))["geometry"]
+        parents = [[f"b{k - 1}"] if k else [] for k in range(1000)]
+        return {f"b{k}": {"type": "BuildingPart", "parents": parents[k], "geometry": solid} for k in range(1000)}
+
+    path = write(tmp_path / "a.city.json", city_json(make, crs=CRS))
+    began = time.process_time()
+    found = rows(read(path))
+    assert time.process_time() - began < 4.0
+    assert len(found) == 1000
+    assert found["b999"]["parent"] == "b998"
 
 
 def test_circles_and_dangling_relations_end(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import struct
+import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,7 @@ from citygen.attributes.dialect import recognise_dialect
 from citygen.errors import InputError
 from citygen.sources.base import SourceOptions, open_source
 from citygen.sources.batch import meets
+from citygen.sources.openstreetmap.areas import Member, assemble
 from osm_files import node, relation, rows, square, way, write
 
 YES = {"building": "yes"}
@@ -685,3 +687,49 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
     assert open_source(path).contents is first.contents  # type: ignore[attr-defined]
     write(path, *a, way(1, ring, YES), way(2, ring, {"building": "barn"}))
     assert open_source(path).info.feature_count == 2
+
+
+def test_the_extent_of_several_downloads_is_around_them_all(tmp_path: Path) -> None:
+    nodes, ring = square(1, 13.0, 52.0)
+    path = write(tmp_path / "a.osm", *nodes, way(1, ring, YES))
+    boxes = [(13.0, 52.0, 13.1, 52.1), (14.0, 51.0, 14.1, 51.1)]
+    for more, expected in (("", (13.0, 51.0, 14.1, 52.1)), ('<bounds minlat="x"/>', None)):
+        stated = "".join(f'<bounds minlon="{w}" minlat="{s}" maxlon="{e}" maxlat="{n}"/>' for w, s, e, n in boxes)
+        text = path.read_text()
+        start = text.index("<node")
+        (tmp_path / "b.osm").write_text(text[:start] + stated + more + text[start:])
+        assert open_source(tmp_path / "b.osm").info.bounds == expected
+
+
+def test_a_header_whose_box_is_turned_round_states_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.osm.pbf"
+    for sides, expected in (((1, 2, 4, 3), (1.0, 3.0, 2.0, 4.0)), ((2, 1, 4, 3), None), ((1, 2, 3, 4), None)):
+        box = b"".join(bytes([8 * (k + 1)]) + varint(2 * side * 10**9) for k, side in enumerate(sides))
+        header = b"\x0a" + varint(len(box)) + box
+        path.write_bytes(framed(b"OSMHeader", b"\x0a" + varint(len(header)) + header))
+        assert open_source(path).info.bounds == expected
+
+
+def test_a_table_of_strings_that_starts_with_a_key(tmp_path: Path) -> None:
+    """String 0 stands for the end of a node's tags and is no key, whatever it says."""
+    strings = b"\x0a\x0b\x0a\x09roof:apex"
+    dense = b"\x0a\x01\x02\x42\x01\x00\x4a\x01\x00\x52\x01\x00"
+    group = b"\x12" + varint(len(dense)) + dense
+    block = strings + b"\x12" + varint(len(group)) + group
+    path = tmp_path / "a.osm.pbf"
+    header = framed(b"OSMHeader", b"\x0a\x00")
+    path.write_bytes(header + framed(b"OSMData", b"\x0a" + varint(len(block)) + block))
+    assert rows(path) == {}
+
+
+def test_many_rings_that_cross_take_no_square_of_time() -> None:
+    members = []
+    for x in range(0, 400 * 30, 30):
+        for role, corner, size in (("outer", (x, 0), 20), ("inner", (x + 5, 15), 10)):
+            corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]], dtype=np.int32)
+            members.append(Member(role, corners * size + np.array(corner, dtype=np.int32)))
+    began = time.process_time()
+    area, problem = assemble(members)
+    assert time.process_time() - began < 2.5
+    assert problem == ""
+    assert shapely.get_num_interior_rings(shapely.get_parts(area)).tolist() == [1] * 400

@@ -296,3 +296,16 @@ def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql.dbapi", None)
     with pytest.raises(MissingExtraError, match=r"citygen\[postgis\]"):
         open_source("postgresql://u@127.0.0.1:1/d?table=t")
+
+
+@pytest.mark.parametrize("host", ["[::1", "localhost:1"])
+@pytest.mark.parametrize("secret", ["s3cret", "s3cret%zz", "s3cret with a blank", "s3cret/and/more"])
+def test_a_password_is_in_no_message_of_libpq(host: str, secret: str) -> None:
+    pytest.importorskip("adbc_driver_postgresql")
+    for spec in (
+        f"postgresql://anna:{secret}@{host}/city?table=x",
+        f"postgresql://{host}/city?table=x&password={secret}",
+    ):
+        with pytest.raises(InputError) as refused:
+            open_source(spec)
+        assert "s3cret" not in str(refused.value)

@@ -26,11 +26,8 @@ def input_files(config: BuildConfig, sources: Sequence["PlannedSource"], rasters
 
 
 def _files_of(info: SourceInfo) -> list[str]:
-    """Return a source's files: several where it is a folder of them, and what belongs to a shapefile."""
-    name, path = info.path, Path(info.path)
-    if path.suffix.lower() != ".shp":
-        return list(info.files) or [name]
-    return [name, *(str(path.with_suffix(suffix)) for suffix in (".shx", ".dbf", ".prj", ".cpg"))]
+    """Return a source's files: several where it is a folder of them, or a shapefile."""
+    return list(info.files) or [info.path]
 
 
 def identity_of(

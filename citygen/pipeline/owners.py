@@ -104,25 +104,26 @@ def _named(dealer: Dealer, held: list[Held], uid: Int64, hint: Objects) -> tuple
     if len(named) == 0:
         return home, mate
     words = pa.array(sorted(set(hint[named].tolist())), pa.string())
-    ids, uids, kinds = [], [], []
-    for filed, table in _columns(dealer, ["@uid", "@id"], OUTLINES):
+    ids, uids = [], []
+    for _, table in _columns(dealer, ["@uid", "@id"], OUTLINES):
         hit = np.flatnonzero(pc.is_in(table["@id"], value_set=words).to_numpy(zero_copy_only=False))
         ids += table["@id"].take(pa.array(hit)).to_pylist()
         uids += table["@uid"].to_numpy()[hit].tolist()
-        kinds += [filed.own] * len(hit)
-    first: dict[str, list[tuple[int, int]]] = {}
-    for name, number in zip(ids, uids, strict=True):
-        first.setdefault(name, []).append((number, -1))
+    best: dict[tuple[str, int], list[tuple[bool, int, int]]] = {}  # of a name in a source, and (-1) in all
     own_ids = [name for each in held for name in each.table["@id"].to_pylist()]
-    for k, name in enumerate(own_ids):
-        first.setdefault(name, []).append((int(uid[k]), k))
+    dealt = [(name, (False, number, -1)) for name, number in zip(ids, uids, strict=True)]
+    for name, entry in dealt + [(name, (True, int(uid[k]), k)) for k, name in enumerate(own_ids)]:
+        for source in (entry[1] // SOURCE_STRIDE, -1):
+            listed = best.setdefault((name, source), [])
+            listed.append(entry)
+            listed.sort()
+            del listed[2:]  # one of them may be the row that asks
     owner = np.full(n, -1, dtype=np.int64)
     for k in named.tolist():  # rows that name their outline: parts
-        known = [entry for entry in first.get(hint[k], []) if entry[1] != k]
-        if known:
-            here = int(uid[k]) // SOURCE_STRIDE
-            best = min(known, key=lambda entry: (entry[0] // SOURCE_STRIDE != here, entry[1] >= 0, entry[0]))
-            owner[k], mate[k] = (best[0], -1) if best[1] < 0 else (-1, best[1])
+        known = best.get((hint[k], int(uid[k]) // SOURCE_STRIDE), []) + best.get((hint[k], -1), [])
+        entry = next((entry for entry in known if entry[2] != k), None)
+        if entry is not None:
+            owner[k], mate[k] = (-1, entry[2]) if entry[0] else (entry[1], -1)
     told = np.flatnonzero(owner >= 0)
     home.put(told, _homes_of(dealer, owner[told]), np.arange(len(told)))
     return home, mate

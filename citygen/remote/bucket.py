@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
+from citygen.log import redacted
 from citygen.remote.access import Access
 from citygen.remote.http import RemoteError, get
 
@@ -16,6 +17,11 @@ class RemoteObject:
     key: str
     size: int
     etag: str
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages, without the secrets in it."""
+        return redacted(self.url)
 
 
 def list_bucket(base: str, prefix: str, access: Access, *, deep: bool) -> tuple[list[RemoteObject], list[str]]:

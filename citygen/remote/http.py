@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from citygen.errors import InputError
-from citygen.log import get_logger
+from citygen.log import get_logger, redacted
 from citygen.remote.access import Access
 from citygen.remote.cache import beside
 from citygen.version import __version__
@@ -92,8 +92,13 @@ def get(url: str, access: Access, span: Span | None = None) -> Reply:
 
 
 def head(url: str, access: Access) -> Reply:
-    """Ask for a resource's size and tag without its bytes; see ``get``."""
-    return _tried(url, access, {}, lambda r: Reply(b"", _length(r.headers), r.headers.get("ETag", "")), method="HEAD")
+    """Ask for a resource's size and tag (else its date) without its bytes; see ``get``."""
+
+    def once(response: HTTPResponse) -> Reply:
+        tag = response.headers.get("ETag", "") or response.headers.get("Last-Modified", "")
+        return Reply(b"", _length(response.headers), tag)
+
+    return _tried(url, access, {}, once, method="HEAD")
 
 
 def get_spans(url: str, spans: Iterable[Span], access: Access) -> list[tuple[int, bytes]]:
@@ -181,14 +186,14 @@ def _tried(
             error.close()
             reason = f"the server answers {error.code} {error.reason}"
             if error.code == 404:
-                raise NotThereError(f"{url}: {reason}; check the URL") from error
+                raise NotThereError(f"{redacted(url)}: {reason}; check the URL") from error
             if error.code not in _AGAIN:
-                raise RemoteError(f"{url}: {reason}{_REMEDY}") from error
+                raise RemoteError(f"{redacted(url)}: {reason}{_REMEDY}") from error
         except (OSError, HTTPException, _CutError) as error:  # URLError is an OSError; timeouts and resets are too
             cause = getattr(error, "reason", None) or error
             reason = str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
-        log.info("%s: %s (try %d of %d)", url, reason, attempt + 1, access.tries)
-    raise RemoteError(f"{url}: {reason}, {access.tries} tries{_REMEDY}")
+        log.info("%s: %s (try %d of %d)", redacted(url), reason, attempt + 1, access.tries)
+    raise RemoteError(f"{redacted(url)}: {reason}, {access.tries} tries{_REMEDY}")
 
 
 _REMEDY = (
@@ -215,6 +220,10 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _reply(response: HTTPResponse, url: str, span: Span | None) -> Reply:
     """Read a response and see that it is what was asked for."""
+    if span is not None and response.status != 206:  # the whole resource comes, and may be huge
+        raise RemoteError(
+            f"{redacted(url)}: the server does not serve ranges; download the file and give it with --buildings FILE"
+        )
     size = _length(response.headers)
     if span is not None and response.status != 206:
         raise NoRangesError(

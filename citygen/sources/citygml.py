@@ -26,6 +26,8 @@ _OWN_GEOMETRY = tuple(
     (f"lod{lod}{what}", lod) for lod in (1, 2, 3, 4) for what in ("Solid", "MultiSurface", "Geometry")
 )
 _FLAT_GEOMETRY = (("lod0FootPrint", FOOTPRINT), ("lod0RoofEdge", ROOF_EDGE))
+_FEWEST_STEPS, _STEPS = 10_000, 20
+"""Elements that are looked at for a building, and more for each that it has: references can multiply a small file."""
 _PART_HOLDERS = ("consistsOfBuildingPart",)
 
 
@@ -64,7 +66,8 @@ def read_citygml(path: Path, says: FileSays) -> Iterator[CityObject]:
             dimension = 2 if attributes.get("srsDimension", "").strip() == "2" else 3
 
     for building in XmlStream(path, frozenset({"Building"}), outside).elements():
-        for each in _rows(building, Trees(index_ids(building), dimension)):
+        steps = _FEWEST_STEPS + _STEPS * sum(1 for _ in building.iter())
+        for each in _rows(building, Trees(index_ids(building), dimension, steps=steps)):
             says.crs = says.crs or each.crs
             yield each
 
@@ -76,6 +79,8 @@ def _rows(building: Element, trees: Trees) -> list[CityObject]:
     for element, _ in family:
         trees.crs, trees.dangling = _envelope_crs(element), ""
         geometries = _geometries(element, trees)
+        if trees.steps < 0:
+            geometries = []
         made = gather(*surfaces_that_count(geometries))
         if not made.kinds and not made.fault:
             made = _without_surfaces(element, trees)
@@ -144,6 +149,8 @@ def _geometries(element: Element, trees: Trees) -> list[Geometry[Face]]:
 
 def _without_surfaces(element: Element, trees: Trees) -> Surfaces:
     """Return no surfaces, and why where a reference that is not followed leads to some, or a template stands for them."""
+    if trees.steps < 0:
+        return Surfaces(fault="its references (xlink:href) lead to the same surfaces over and over: it is not read")
     if trees.dangling:
         return Surfaces(
             fault=f"its surfaces are elsewhere ({trees.dangling[:80]}): references out of it are not followed"

@@ -25,6 +25,8 @@ from citygen.sources.json_stream import JsonStream
 
 VERSIONS = ("1.0", "1.1", "2.0")
 _VERTICES_AT_ONCE = 65_536
+_DEEPEST = 64
+"""Parents above each other that are followed: the standard knows two, and a chain of thousands costs its square."""
 
 
 def is_cityjson(head: bytes) -> bool:
@@ -105,12 +107,12 @@ class Family:
 
     def above(self, name: str) -> list[str]:
         """List the parent, its parent and so on; a circle ends where it closes."""
-        out: list[str] = []
+        out: dict[str, None] = {}  # in order, and quick to look into
         at = self.parent.get(name)
-        while at is not None and at != name and at not in out:
-            out.append(at)
+        while at is not None and at != name and at not in out and len(out) < _DEEPEST:
+            out[at] = None
             at = self.parent.get(at)
-        return out
+        return list(out)
 
     def row(self, name: str, thing: Any, vertices: Float64) -> CityObject | None:
         """Return an object as a row to be, or None where it is none."""

@@ -6,14 +6,19 @@ with ``always_xy``.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from citygen.errors import InputError, MissingCRSError
 from citygen.geom.geodesy import compound_code
 from citygen.log import get_logger
 
 log = get_logger(__name__)
+
+Box: TypeAlias = tuple[float, float, float, float]
 
 OGC_CRS84 = "OGC:CRS84"
 """Longitude, latitude in degrees on WGS 84: what RFC 7946 and GeoParquet mean when they say nothing."""
@@ -31,6 +36,27 @@ def is_geographic(crs: str) -> bool:
     import pyproj
 
     return bool(pyproj.CRS.from_user_input(crs).is_geographic)
+
+
+def boxes_in(boxes: Sequence[Box], crs: str) -> list[Box] | None:
+    """
+    Return the boxes in a CRS around boxes in degrees; None where they cannot be told there.
+
+    Examples
+    --------
+    >>> boxes_in([(9.0, 50.0, 9.1, 50.1)], "EPSG:25832")[0][0]
+    500000.0
+    """
+    if crs == OGC_CRS84:
+        return list(boxes)
+    import pyproj
+
+    change = pyproj.Transformer.from_crs(OGC_CRS84, crs, always_xy=True)
+    found = [change.transform_bounds(*box, densify_pts=21) for box in boxes]
+    sides = np.array(found).reshape(-1, 4)
+    if not np.isfinite(sides).all() or (sides[:, 0] >= sides[:, 2]).any():
+        return None
+    return found
 
 
 def authority_code(text: str) -> str | None:
@@ -104,7 +130,7 @@ def missing_crs(
     where: str | Path,
     why: str = "does not say its coordinate reference system",
     *,
-    bounds: tuple[float, float, float, float] | None = None,
+    bounds: Box | None = None,
 ) -> MissingCRSError:
     """Return the error for a source whose place is unknown; it names the option that gives it, and a guess at degrees."""
     text = f"{where}: {why}; give it with --source-crs EPSG:n (the code that its publisher states)"

@@ -29,7 +29,9 @@ from citygen.remote.http import RemoteError, get, get_spans
 from citygen.remote.sparse import SparseFile
 from citygen.sources.base import Bounds
 from citygen.sources.batch import wkb_bounds
-from citygen.sources.geoparquet import covering_paths, geo_metadata, group_misses, rows_meet
+from citygen.sources.crs import boxes_in, is_geographic
+from citygen.sources.folder import fitted
+from citygen.sources.geoparquet import column_crs, covering_paths, geo_metadata, group_misses, rows_meet
 
 log = get_logger(__name__)
 
@@ -39,6 +41,7 @@ _AHEAD = 8
 _BOX = ("xmin", "ymin", "xmax", "ymax")
 _NOWHERE: Float64 = np.array([[np.inf, np.inf], [-np.inf, -np.inf]])
 _PAD_DEG = 1e-5  # Overture's boxes are float32: a metre at most
+_PAD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,14 @@ class Footer:
     dataset: str
 
 
-def extract(objects: Sequence[RemoteObject], boxes: Sequence[Bounds], target: Path, access: Access) -> dict[str, int]:
+def extract(
+    objects: Sequence[RemoteObject],
+    boxes: Sequence[Bounds] | None,
+    target: Path,
+    access: Access,
+    *,
+    crs: str | None = None,
+) -> dict[str, int]:
     """
     Write the rows that meet an area to one GeoParquet file.
 
@@ -62,12 +72,14 @@ def extract(objects: Sequence[RemoteObject], boxes: Sequence[Bounds], target: Pa
     ----------
     objects : sequence of RemoteObject
         Parquet files, all in the same CRS.
-    boxes : sequence of Bounds
-        Area in that CRS; a row that meets one of them is kept.
+    boxes : sequence of Bounds or None
+        Area in degrees; a row that meets one of them, or lies nowhere, is kept. None keeps every row.
     target : pathlib.Path
         Whole or absent.
     access : Access
         How to reach them; the progress counts row groups.
+    crs : str or None
+        Where the coordinates lie, above what the files say.
 
     Returns
     -------
@@ -77,14 +89,16 @@ def extract(objects: Sequence[RemoteObject], boxes: Sequence[Bounds], target: Pa
     Raises
     ------
     InputError
-        When a file is no GeoParquet, or damaged.
+        When a file is no GeoParquet, or damaged; when they differ in their CRS.
+    MissingCRSError
+        When a file's CRS is null and none is given.
     RemoteError
         When it cannot be fetched.
     """
-    boxes = [(w - _PAD_DEG, s - _PAD_DEG, e + _PAD_DEG, n + _PAD_DEG) for w, s, e, n in boxes]
     access.progress("fetch", 0, 0)
     with ThreadPoolExecutor(_AHEAD) as pool:
         footers = list(pool.map(lambda item: read_footer(item, access), objects))
+    boxes = _there(boxes, _common_crs(footers, crs))
     pieces = [(footer, group) for footer in footers for group in _groups(footer, boxes)]
     schema = _joined([footer.schema for footer in footers], objects)
     counts: Counter[str] = Counter()
@@ -96,9 +110,32 @@ def extract(objects: Sequence[RemoteObject], boxes: Sequence[Bounds], target: Pa
             if table.num_rows:
                 spans = _spans(footers[0], table)
                 low, high = np.minimum(low, spans[0]), np.maximum(high, spans[1])
-                writer.write_table(_cast(table, schema))
+                writer.write_table(fitted(table, schema, objects[0].shown))
         writer.add_key_value_metadata({"geo": json.dumps(_geo(footers[0], low, high))})
     return dict(counts.most_common())
+
+
+def _common_crs(footers: Sequence[Footer], given: str | None) -> str:
+    """Return the one CRS of files."""
+    found = [
+        column_crs(footer.geo["columns"][footer.geo["primary_column"]], footer.object.shown, given)
+        for footer in footers
+    ]
+    for footer, crs in zip(footers, found, strict=True):
+        if crs != found[0]:
+            raise InputError(
+                f"{footer.object.shown}: its CRS is not that of {footers[0].object.shown}; give one CRS with --source-crs"
+            )
+    return found[0]
+
+
+def _there(boxes: Sequence[Bounds] | None, crs: str) -> list[Bounds] | None:
+    """Return an area in a CRS, a little larger; None (everything) where it cannot be told."""
+    found = None if boxes is None else boxes_in(boxes, crs)
+    if found is None:
+        return None
+    pad = _PAD_DEG if is_geographic(crs) else _PAD
+    return [(w - pad, s - pad, e + pad, n + pad) for w, s, e, n in found]
 
 
 def read_footer(item: RemoteObject, access: Access) -> Footer:
@@ -108,18 +145,20 @@ def read_footer(item: RemoteObject, access: Access) -> Footer:
     size = reply.size or item.size
     tail = reply.data
     if tail[-4:] != b"PAR1":
-        raise InputError(f"{item.url}: no Parquet file (it ends with {tail[-4:]!r}); give the URL of a GeoParquet file")
+        raise InputError(
+            f"{item.shown}: no Parquet file (it ends with {tail[-4:]!r}); give the URL of a GeoParquet file"
+        )
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > size:
-        raise InputError(f"{item.url}: the Parquet file is damaged (its footer is longer than the file)")
+        raise InputError(f"{item.shown}: the Parquet file is damaged (its footer is longer than the file)")
     if length > len(tail):
         tail = get(item.url, access, (size - length, size)).data
     try:
         meta = pq.read_metadata(pa.BufferReader(b"PAR1" + tail[-length:]))
         schema = meta.schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{item.url}: the footer of the Parquet file cannot be read ({str(error)[:100]})") from error
-    geo = geo_metadata(meta.metadata, schema.names, item.url)
+        raise InputError(f"{item.shown}: the footer of the Parquet file cannot be read ({str(error)[:100]})") from error
+    geo = geo_metadata(meta.metadata, schema.names, item.shown)
     column = geo["columns"][geo["primary_column"]]
     covering = covering_paths(column, schema) or _plain_box(schema)
     flat = [f.name for f in schema if not pa.types.is_nested(f.type)]
@@ -138,13 +177,15 @@ def _plain_box(schema: pa.Schema) -> tuple[tuple[str, ...], ...]:
     return covering_paths(column, schema)
 
 
-def _groups(footer: Footer, boxes: Sequence[Bounds]) -> list[int]:
+def _groups(footer: Footer, boxes: Sequence[Bounds] | None) -> list[int]:
     """Return the row groups of a file that may hold rows of an area."""
+    groups = range(footer.meta.num_row_groups)
+    if boxes is None:
+        return list(groups)
     if _apart(footer, boxes):
         return []
-    groups = range(footer.meta.num_row_groups)
     if not footer.covering:
-        log.warning("%s has no bounding box column: all of it is fetched", footer.object.url)
+        log.warning("%s has no bounding box column: all of it is fetched", footer.object.shown)
         return list(groups)
     return [k for k in groups if not all(group_misses(footer.meta.row_group(k), footer.covering, b) for b in boxes)]
 
@@ -160,7 +201,7 @@ def _apart(footer: Footer, boxes: Sequence[Bounds]) -> bool:
 
 
 def _tables(
-    pieces: Sequence[tuple[Footer, int]], boxes: Sequence[Bounds], access: Access
+    pieces: Sequence[tuple[Footer, int]], boxes: Sequence[Bounds] | None, access: Access
 ) -> Iterator[tuple[pa.Table, Counter[str]]]:
     """Fetch row groups, several ahead, in their order."""
     with ThreadPoolExecutor(_AHEAD) as pool:
@@ -177,7 +218,7 @@ def _tables(
                 job.cancel()
 
 
-def _table(footer: Footer, group: int, boxes: Sequence[Bounds], access: Access) -> tuple[pa.Table, Counter[str]]:
+def _table(footer: Footer, group: int, boxes: Sequence[Bounds] | None, access: Access) -> tuple[pa.Table, Counter[str]]:
     """Fetch one row group, cut to the area, and count its data sets."""
     meta = footer.meta.row_group(group)
     wanted = {*footer.leaves, footer.dataset}
@@ -185,7 +226,7 @@ def _table(footer: Footer, group: int, boxes: Sequence[Bounds], access: Access) 
     for k in range(meta.num_columns):
         chunk = meta.column(k)
         if chunk.path_in_schema in wanted:
-            first = min(p for p in (chunk.dictionary_page_offset, chunk.data_page_offset) if p)
+            first = min((p for p in (chunk.dictionary_page_offset, chunk.data_page_offset) if p), default=0)
             spans.append((first, first + chunk.total_compressed_size))
     item = footer.object
     pieces = get_spans(item.url, spans, access)
@@ -196,9 +237,9 @@ def _table(footer: Footer, group: int, boxes: Sequence[Bounds], access: Access) 
         raise
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"{item.url}: row group {group} cannot be read ({str(error)[:100]}); is it a mirror?"
+            f"{item.shown}: row group {group} cannot be read ({str(error)[:100]}); is it a mirror?"
         ) from error
-    if footer.covering:
+    if boxes is not None and footer.covering:
         keep: Bool = np.zeros(table.num_rows, dtype=np.bool_)
         batch = table.combine_chunks()
         for box in boxes:
@@ -222,17 +263,9 @@ def _joined(schemas: Sequence[pa.Schema], objects: Sequence[RemoteObject]) -> pa
         joined = pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
     except pa.ArrowException as error:
         raise InputError(
-            f"{objects[0].url}: it and its neighbours have columns that do not fit together: {error}"
+            f"{objects[0].shown}: it and its neighbours have columns that do not fit together: {error}"
         ) from error
     return joined
-
-
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Bring a table to a schema; columns that it lacks are null."""
-    columns = [
-        table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(table.num_rows, f.type) for f in schema
-    ]
-    return pa.table(columns, schema=schema)
 
 
 def _spans(footer: Footer, table: pa.Table) -> Float64:

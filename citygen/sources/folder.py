@@ -50,7 +50,8 @@ class Folder:
                 for batch in part.batches(bbox, batch_rows=batch_rows):
                     row = pc.add(batch["row"], first)
                     ids = pc.cast(row, pa.string()) if part.shape.id_column is None else batch["id"]
-                    yield fitted(batch.set_column(0, "id", ids).set_column(3, "row", row), self.schema)
+                    numbered = batch.set_column(0, "id", ids).set_column(3, "row", row)
+                    yield fitted(numbered, self.schema, str(part.path))
             first += part.info.feature_count or 0
 
 
@@ -136,17 +137,29 @@ def _label(root: Path) -> str:
     return root.absolute().name.rpartition("=")[2] or "parquet"
 
 
-def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def fitted(table: pa.Table, schema: pa.Schema, where: str = "") -> pa.Table:
     """
     Bring a table to a schema: columns that it lacks are null, the others are cast and ordered.
+
+    Whole numbers beside decimal ones become decimal, to the nearest that there is. InputError, with where the table comes
+    from, for a value that its column cannot hold.
 
     Examples
     --------
     >>> fitted(pa.table({"b": [1]}), pa.schema({"a": pa.string(), "b": pa.float64()})).to_pylist()
     [{'a': None, 'b': 1.0}]
     """
-    n, have = table.num_rows, set(table.column_names)
-    columns = [table[f.name].cast(f.type) if f.name in have else pa.nulls(n, f.type) for f in schema]
+    columns = []
+    for want in schema:
+        if want.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, want.type))
+            continue
+        try:
+            columns.append(table[want.name].cast(want.type, safe=not pa.types.is_floating(want.type)))
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"{where}: column {want.name!r} does not fit that of its neighbours: {str(error)[:100]}"
+            ) from error
     return pa.table(columns, schema=schema)
 
 

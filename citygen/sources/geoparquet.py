@@ -129,7 +129,7 @@ def open_geoparquet(path: Path, options: SourceOptions) -> GeoParquet:
     info = SourceInfo(
         name=path.stem,
         path=str(path),
-        crs=_crs(column, path, options.crs),
+        crs=column_crs(column, path, options.crs),
         columns=tuple(shape.names.values()),
         feature_count=count,
         bounds=_extent(column),
@@ -177,7 +177,7 @@ def geo_metadata(metadata: Mapping[bytes, bytes] | None, names: Sequence[str], p
     return dict(geo)
 
 
-def _crs(column: Mapping[str, Any], path: Path, given: str | None) -> str:
+def column_crs(column: Mapping[str, Any], path: Path | str, given: str | None) -> str:
     """Return the CRS: absent means longitude and latitude, null means unknown."""
     if given is None and "crs" in column and not column["crs"]:
         raise missing_crs(path, "its CRS is null, which means that nobody knows it")

@@ -34,14 +34,14 @@ class Trees:
     dangling : str
         First reference that leads out of the building, '' for none.
     steps : int
-        Elements that may still be looked at: references can multiply a small file.
+        Elements that may still be looked at; below 0 not all was seen.
     """
 
     by_id: dict[str, Element]
     dimension: int = 3
     crs: str | None = None
     dangling: str = ""
-    steps: int = 20_000_000
+    steps: int = 1_000_000
 
 
 @dataclass(slots=True)
@@ -85,7 +85,6 @@ def faces(root: Element, trees: Trees) -> list[Face]:
         element, dimension = stack.pop()
         trees.steps -= 1
         if trees.steps < 0:
-            trees.dangling = trees.dangling or "more than can be followed"
             return out
         said = element.get("srsDimension")
         if said is not None:

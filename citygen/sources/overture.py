@@ -123,7 +123,7 @@ def _objects(base: str, release: str, boxes: Sequence[Bounds], access: Access) -
     if access.overture_stac:
         try:
             listed = _catalogued(base, release, boxes, access)
-        except (RemoteError, KeyError, TypeError, pa.ArrowException, OSError) as error:
+        except (RemoteError, LookupError, TypeError, AttributeError, pa.ArrowException, OSError) as error:
             log.info("%s; every file of Overture %s is looked at instead", error, release)  # slower, the same rows
         else:
             if listed:
@@ -149,9 +149,10 @@ def _catalogued(base: str, release: str, boxes: Sequence[Bounds], access: Access
             box["xmin"] <= b[2] and box["xmax"] >= b[0] and box["ymin"] <= b[3] and box["ymax"] >= b[1] for b in boxes
         )
         if row["collection"] in _TYPES and meets:
-            href = next(
-                asset["href"] for asset in row["assets"].values() if asset and "/release/" in asset.get("href", "")
-            )
+            links = [asset["href"] for asset in row["assets"].values() if asset and asset["href"]]
+            href = next((link for link in links if "/release/" in link), None)
+            if href is None:
+                raise KeyError("a file without a link")
             key = "release/" + href.partition("/release/")[2]
             objects[key] = RemoteObject(f"{base}/{key}", key, 0, "")
     return [objects[key] for key in sorted(objects)]

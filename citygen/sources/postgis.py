@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from citygen import extras
 from citygen.errors import InputError
-from citygen.log import get_logger
+from citygen.log import get_logger, without_secrets
 from citygen.sources.base import BATCH_ROWS, REMOTES, Bounds, Remote, Source, SourceInfo, SourceOptions, boxes_of
 from citygen.sources.batch import ID_SAMPLE, Rows, Shape, id_candidates, make_batch, shape_of
-from citygen.sources.crs import file_crs
+from citygen.sources.crs import boxes_in, file_crs
 from citygen.sources.postgis_table import (
     Spec,
     Table,
@@ -78,7 +78,7 @@ class Database:
             yield
         except self.error as error:
             lines = [line.strip() for line in str(error).partition("\n\nQuery was")[0].splitlines() if line.strip()]
-            text = " ".join(lines).partition(". SQLSTATE")[0]
+            text = without_secrets(" ".join(lines).partition(". SQLSTATE")[0], self.spec.uri)
             raise InputError(f"{self.spec.shown}: {what}: {text[:400]}") from error
 
     def ask(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
@@ -241,15 +241,10 @@ def _crs_of(database: Database, srid: int) -> str | None:
 
 def _window(area: Bounds, crs: str) -> Bounds | None:
     """Return the box around an area in a CRS; None (everything) where it cannot be told."""
-    import pyproj
-
-    change = pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
-    boxes = []
-    for west, south, east, north in boxes_of(area):
-        boxes.append(change.transform_bounds(west, south, east, north, densify_pts=21))
-    sides = np.array(boxes)
-    if not np.isfinite(sides).all() or (sides[:, 0] >= sides[:, 2]).any():
+    boxes = boxes_in(boxes_of(area), crs)
+    if boxes is None:
         return None
+    sides = np.array(boxes)
     low, high = sides[:, :2].min(axis=0).tolist(), sides[:, 2:].max(axis=0).tolist()
     return (low[0], low[1], high[0], high[1])
 

@@ -91,6 +91,7 @@ def open_shapefile(path: Path, options: SourceOptions) -> Source:
         feature_count=len(lengths),
         bounds=_extent(main),
         format="shapefile",
+        files=tuple(str(part) for suffix in _PARTS if (part := _part(main, suffix)) is not None),
     )
     return Shapefile(info, main, shape)
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from citygen.errors import InputError
-from citygen.log import get_logger
+from citygen.log import get_logger, redacted
 from citygen.remote.access import Access, OpenData, safe_name
 from citygen.remote.bucket import RemoteObject, list_bucket, s3_root
 from citygen.remote.cache import key_of, read_note, write_note
@@ -48,7 +48,7 @@ def open_url(spec: str, options: SourceOptions, area: Bounds | None) -> Source:
         When it cannot be reached and the cache does not hold it.
     """
     access = options.access
-    note = access.folder / "url" / f"{key_of(spec, area)}.json"
+    note = access.folder / "url" / f"{key_of(spec, area, options.crs)}.json"
     try:
         objects = _objects(spec, access)
     except NotThereError:
@@ -63,13 +63,15 @@ def open_url(spec: str, options: SourceOptions, area: Bounds | None) -> Source:
     boxes = None if area is None else boxes_of(area)
     version = [(item.url, item.size, item.etag) for item in objects]
     name = safe_name(PurePosixPath(objects[0].key).name) if len(objects) == 1 else "extract.parquet"
-    path = access.folder / "url" / f"{key_of(version, area if parquet else None)}-{name}"
-    if not path.is_file():
-        if parquet and (boxes is not None or len(objects) > 1):
-            extract(objects, boxes or [(-180.0, -90.0, 180.0, 90.0)], path, access)
+    cut = parquet and (boxes is not None or len(objects) > 1)
+    what = (version, area, options.crs) if cut else (version, None)
+    path = access.folder / "url" / f"{key_of(*what)}-{name}"
+    if not path.is_file() or not all(item.etag for item in objects):
+        if cut:
+            extract(objects, boxes, path, access, crs=options.crs)
         else:
             download(objects[0].url, path, access)
-        write_note(note, {"path": str(path), "url": spec})
+        write_note(note, {"path": str(path), "url": redacted(spec)})
     return _opened(path, spec, options)
 
 
@@ -83,7 +85,7 @@ def _objects(spec: str, access: Access) -> Sequence[RemoteObject]:
         paths = of_buildings([PurePosixPath(item.key) for item in below if item.key.lower().endswith(".parquet")])
         chosen = exact or [item for item in below if PurePosixPath(item.key) in set(paths)]
         if not chosen:
-            raise InputError(f"{spec}: there is no such object, and no .parquet below it")
+            raise InputError(f"{redacted(spec)}: there is no such object, and no .parquet below it")
         return chosen
     reply = head(spec, access)
     return [RemoteObject(spec, unquote(urlsplit(spec).path), reply.size or 0, reply.etag.strip('"'))]
@@ -92,7 +94,8 @@ def _objects(spec: str, access: Access) -> Sequence[RemoteObject]:
 def _opened(path: Path, spec: str, options: SourceOptions) -> Source:
     """Open what lies in the cache, under the name of where it came from."""
     source = open_file(path, options)
-    origin = OpenData(name=spec, release="", url=spec, licence="", attribution="")
+    shown = redacted(spec)
+    origin = OpenData(name=shown, release="", url=shown, licence="", attribution="")
     stem = PurePosixPath(unquote(urlsplit(spec).path)).stem or "url"
     return named(source, stem, origin)
 

@@ -264,10 +264,10 @@ def _as_drawn(members: Sequence[Member]) -> tuple[Any, str]:
     if not outers:
         return None, "it has no outer ring" if not members else "its rings enclose no area"
     holes: list[list[Any]] = [[] for _ in outers]
+    whole = shapely.STRtree(shapely.buffer(shapely.polygons(outers), 0))
     for ring in inners:
-        start = shapely.points(ring.coords[0])
-        holding = [k for k, outer in enumerate(outers) if shapely.intersects(shapely.Polygon(outer).buffer(0), start)]
-        holes[holding[0] if holding else 0].append(ring)
+        holding = whole.query(shapely.points(ring.coords[0]), predicate="intersects")
+        holes[int(holding.min()) if len(holding) else 0].append(ring)
     polygons = [shapely.Polygon(outer, mine) for outer, mine in zip(outers, holes, strict=True)]
     return (polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)), ""
 

@@ -75,10 +75,11 @@ class Contents:
             Gives ``citygen.sources.batch.Rows``, at most as many as a block of the file has elements; may run in any thread.
         """
         places = self._places()
+        changes, problems = _by_block(self.rows.changes), _by_block(self.rows.problems)
         first = 0
         for k, (block, rows) in enumerate(zip(self.scan.ways, self.rows.ways, strict=True)):
             if len(rows):
-                more, told = _of_block(self.rows.changes, k, rows), _of_block(self.rows.problems, k, rows)
+                more, told = _of_block(changes.get(k, {}), rows), _of_block(problems.get(k, {}), rows)
                 yield partial(_ways, _Piece(block, rows, first, more, told), places, columns, bbox)
             first += len(rows)
         for start in range(0, len(self.rows.areas), _AREAS):
@@ -125,10 +126,18 @@ class _Piece:
     problems: Mapping[int, str]
 
 
-def _of_block(found: Mapping[tuple[int, int], T], k: int, rows: Int64) -> dict[int, T]:
-    """Return what is known of a block's rows, by their place among them."""
-    here = {row: value for (block, row), value in found.items() if block == k}
-    return {int(np.searchsorted(rows, row)): value for row, value in here.items() if row in rows}
+def _by_block(found: Mapping[tuple[int, int], T]) -> dict[int, dict[int, T]]:
+    """Return what is known of rows, block by block."""
+    out: dict[int, dict[int, T]] = {}
+    for (block, row), value in found.items():
+        out.setdefault(block, {})[row] = value
+    return out
+
+
+def _of_block(here: Mapping[int, T], rows: Int64) -> dict[int, T]:
+    """Return what is known of a block's rows, by their place among them (ascending)."""
+    at = np.minimum(np.searchsorted(rows, np.array(list(here), dtype=np.int64)), max(len(rows) - 1, 0))
+    return {k: value for k, (row, value) in zip(at.tolist(), here.items(), strict=True) if rows[k] == row}
 
 
 def read_contents(path: Path, *, pbf: bool) -> Contents:

@@ -159,7 +159,7 @@ def _header(data: bytes, path: Path) -> Bounds | None:
         if (number, wire) == (1, 2):
             box = sound(fields(buf, a, b))
             sides = {n: ((v >> 1) & (2**63 - 1)) ^ -(v & 1) for n, w, v, _ in box.tolist() if w == 0}
-            if set(sides) >= {1, 2, 3, 4}:
+            if set(sides) >= {1, 2, 3, 4} and sides[1] <= sides[2] and sides[4] <= sides[3]:
                 return (sides[1] / 1e9, sides[4] / 1e9, sides[2] / 1e9, sides[3] / 1e9)
     return None
 

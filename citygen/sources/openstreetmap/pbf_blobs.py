@@ -235,7 +235,7 @@ def _dense_tags(flat: Int64, numbers: Int64, strings: pa.Array, ids: Int64, lonl
         raise BrokenError("tags of nodes that do not fit them")
     owner = np.cumsum(flat == 0)
     is_key = (np.arange(len(flat)) - starts[np.minimum(owner, len(starts) - 1)]) % 2 == 0
-    hit = np.unique(owner[np.isin(flat, numbers) & is_key])
+    hit = np.unique(owner[(flat != 0) & np.isin(flat, numbers) & is_key])
     pairs = [flat[starts[k] : ends[k]].reshape(-1, 2) for k in hit.tolist()]
     offsets = np.cumsum([0, *map(len, pairs)])
     both = np.concatenate([*pairs, np.zeros((0, 2), dtype=np.int64)])

@@ -130,12 +130,21 @@ def rows_of(scan: Scan) -> Rows:
         if relation.tags.get("type") == "building":
             _building(found, relation)
     ways = []
+    asked, taken = _by_block(found.asked), _by_block(found.taken)
     for k, block in enumerate(scan.ways):
         is_row = block.has(WAY_KEYS) if len(block) else np.zeros(0, dtype=np.bool_)
-        is_row[[row for b, row in found.asked if b == k]] = True
-        is_row[[row for b, row in found.taken if b == k]] = False
+        is_row[asked.get(k, [])] = True
+        is_row[taken.get(k, [])] = False
         ways.append(np.flatnonzero(is_row))
     return Rows(tuple(ways), found.changes, found.problems, tuple(found.areas.values()))
+
+
+def _by_block(places: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    """Return the rows of each block that has some."""
+    out: dict[int, list[int]] = {}
+    for block, row in places:
+        out.setdefault(block, []).append(row)
+    return out
 
 
 def _multipolygon(found: _Found, relation: Relation) -> None:

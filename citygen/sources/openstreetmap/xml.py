@@ -58,6 +58,7 @@ class _Elements:
     apexes: dict[int, tuple[dict[str, str], tuple[int, int]]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     bounds: Bounds | None = None
+    bounded: bool = False
     depth: int = 0
     kind: str = ""
     id: int = 0
@@ -72,7 +73,8 @@ class _Elements:
             if name in _OBJECTS:
                 self._open(name, given)
             elif name == "bounds":
-                self.bounds = _bounds(given)
+                self.bounds = _around(self.bounds, _bounds(given), first=not self.bounded)
+                self.bounded = True
         elif self.depth == 3 and self.kind:
             if name == "nd" and self.kind == "way":
                 self.refs.append(_whole(given, "ref", name))
@@ -237,3 +239,10 @@ def _bounds(given: dict[str, str]) -> Bounds | None:
     except (KeyError, ValueError):
         return None
     return (west, south, east, north) if west <= east and south <= north else None
+
+
+def _around(known: Bounds | None, more: Bounds | None, *, first: bool) -> Bounds | None:
+    """Return the bounds of several downloads (JOSM states each); None where one of them is stated badly."""
+    if first or known is None or more is None:
+        return more if first else None
+    return (min(known[0], more[0]), min(known[1], more[1]), max(known[2], more[2]), max(known[3], more[3]))
