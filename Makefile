@@ -34,6 +34,7 @@ $(DEV): pyproject.toml | $(RUN)
 environment: $(DEV)
 
 demo: $(RUN)
+	@echo "building the sample; the first build on a machine compiles its kernels, which takes a minute or two"
 	$(BIN)/citygen build --config data/sample/citygen.toml --out demo --preview --allow-rejected --overwrite
 	@echo
 	@echo "The result:  $(CURDIR)/demo/tileset.json   (3D Tiles 1.1; one GLB a map tile in demo/tiles)"

@@ -58,6 +58,7 @@ def test_paths_are_beside_the_file_and_boxes_are_not_paths(tmp_path: Path) -> No
         ({"workers": 0}, "workers"),
         ({"workers": "x", "storey_height": -1}, "workers.*storey_height|storey_height.*workers"),
         ({"map": "height"}, "height=COLUMN"),
+        ({"map": ["height"]}, r"height=COLUMN \(got 'height'\)"),
         ({"geoid_offset": 1e6}, "geoid_offset"),
         ({"bulidings": "a"}, "bulidings: there is no such option; did you mean buildings"),
         ({"xyz": 1}, "xyz: there is no such option"),

@@ -83,7 +83,7 @@ def test_which_column_and_rule_decided(town: Path) -> None:
     assert "12.19 m above the ground" in said(first, "height")
     assert "Asked for 'gabled': built gabled" in said(first, "roof")
     second = city.explain("b")
-    assert "Rule 'height' did not: height = 'tall' could not be read." in said(second, "height")
+    assert "Rule 'height' did not decide: height = 'tall' could not be read." in said(second, "height")
     assert "Rule 'levels' decided" in said(second, "height")
     assert "Asked for 'witch hat': built flat" in said(second, "roof")
     third = city.explain("c")
@@ -104,6 +104,42 @@ def test_parts_and_their_outline(town: Path) -> None:
     assert outline["parts"] == ["part1", "part2"]
     assert "part1, part2" in said(outline, "parts")
     assert "part of the outline outline" in said(city.explain("part1"), "parts")
+
+
+def test_a_part_with_the_height_of_its_outline(tmp_path: Path) -> None:
+    boxes = [shapely.box(500000 + x, 5150000, 500000 + x + w, 5150008) for x, w in ((0, 20), (0, 10), (10, 10))]
+    columns = {"id": ["o", "p", "q"], "height": ["9", None, "5"], "building": ["yes", None, None]}
+    parts = {"building:part": [None, "yes", "yes"]}
+    gpd.GeoDataFrame({**columns, **parts}, geometry=boxes, crs="EPSG:32631").to_file(tmp_path / "a.gpkg")
+    build(tmp_path / "out", buildings=[str(tmp_path / "a.gpkg")], id_column="id", ground_z=0)
+    city = citygen.open_city(tmp_path / "out")
+    assert city.buildings.loc["p", "height_from"] == "outline"
+    told = said(city.explain("p"), "height")
+    assert told.startswith("The row gives no height; that of its outline was taken. The top is 9.00 m above the ground")
+    assert "It has 2 parts" in said(city.explain("o"), "parts")
+
+
+def test_heights_come_with_their_uncertainty(town: Path) -> None:
+    city = citygen.open_city(town / "out")
+    sigma = city.buildings.loc["a", "height_sigma_m"]
+    assert f"give or take {sigma:.1f} m (one standard deviation)" in said(city.explain("a"), "height")
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        ("covered_by_other_source", "source"),
+        ("ring_closed", "outline"),
+        ("remainder_beside_parts", "parts"),
+        ("attributes_from", "attributes"),
+        ("material_unknown", "attributes"),
+        ("country_unknown", "attributes"),
+        ("solid_not_closed", "solid"),
+        ("tile_failed", "solid"),
+    ],
+)
+def test_reasons_stand_where_they_arise(code: str, step: str) -> None:
+    assert step_of(code) == step
 
 
 def test_renamed_ids_lead_to_their_own_row(town: Path) -> None:
@@ -138,7 +174,9 @@ def test_a_source_that_changed_or_went_is_not_shown(town: Path, tmp_path: Path) 
     assert changed["raw"]["tags"] == {}
     assert "has changed since the build" in changed["raw"]["why"]
     assert "Rule 'height' decided" in said(changed, "height")
-    assert said(city.explain("b"), "height").startswith("Rule 'height' did not: the source gave no usable height.")
+    assert said(city.explain("b"), "height").startswith(
+        "Rule 'height' did not decide: the source gave no usable height."
+    )
     source.unlink()
     assert "not there any more" in city.explain("a")["raw"]["why"]
     frame = frame.set_index("id")

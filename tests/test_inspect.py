@@ -204,6 +204,8 @@ def test_suggestions_fit_the_numbers() -> None:
     assert "name" not in found.values()
     noted = [item for item in source["suggestions"] if not item["option"]]
     assert [item["column"] for item in noted] == ["HOEHE_NHN"]
+    eaves = only(look(gpd.GeoDataFrame(table, geometry=boxes, crs="EPSG:32632"), map={"eave_height": "Gebaeudehoehe"}))
+    assert "height" not in options_of(eaves)
     again = only(look(gpd.GeoDataFrame(table, geometry=boxes, crs="EPSG:32632"), map={"height": "Gebaeudehoehe"}))
     assert "Gebaeudehoehe" not in options_of(again).values()
     assert keys(again)["height"]["share"] == 1.0
@@ -365,6 +367,7 @@ def test_what_real_sets_hold_is_found(testdata: Path) -> None:
     assert gives(source, "nombre_d_etages")
     assert source["ids"]["duplicates"] == 0
     assert "altitude_minimale_toit" not in options_of(source).values()
+    assert "height" not in options_of(source)  # the eave's is known of all; noHauteur is a flag
     assert found["build"]["dem"]["reaches"]
     raster = found["rasters"][0]
     assert raster["size"] == [565, 642]

@@ -614,6 +614,8 @@ def test_aoi_is_made_valid_and_crosses_the_antimeridian() -> None:
         ("{nonsense", "JSON"),
         ("391440,5820076,391573,5820148", "axis order"),
         ("no-such-file.geojson", "no such file"),
+        ("1,2,3", "four numbers, west,south,east,north"),
+        ("1 2 3 4", "with commas"),
     ],
 )
 def test_aoi_errors(spec: object, text: str) -> None:

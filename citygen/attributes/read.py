@@ -39,6 +39,9 @@ from citygen.attributes.storeys import is_country, storey_heights
 from citygen.model.attributes import Attributes
 from citygen.outcome import Finding, reason
 
+FROM_OUTLINE = "outline"
+"""What ``height_from`` says where a part has its outline's height: no rule decided."""
+
 MIN_STOREY_M = 1.5
 """Nobody can stand in a lower storey: height and storeys of such a building contradict each other."""
 
@@ -122,7 +125,7 @@ def read_attributes(
     height, eave, sigma, height_from, notes = _apply_rules(evidence)
     for finding in taken:
         if finding.code == OF_OUTLINE:
-            height_from[finding.rows] = "outline"
+            height_from[finding.rows] = FROM_OUTLINE
     eave, underside, clashes = _settle(evidence, height, eave)
     attributes = Attributes(
         height_m=height,

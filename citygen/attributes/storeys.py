@@ -19,21 +19,21 @@ STOREY_M = 3.0
 """Of a dwelling where the country is not known: 2.7 m of room and 0.3 m of floor, rounded to what is most often assumed."""
 
 COUNTRIES: dict[str, tuple[float, str]] = {
-    "at": (2.8, "OIB-Richtlinie 3: 2.50 m clear"),
-    "cn": (2.8, "GB 50096: 2.80 m floor to floor"),
+    "at": (2.8, "OIB-Richtlinie 3, point 11: 2.50 m clear"),
+    "cn": (2.8, "GB 50096-2011, 5.5.1: 2.80 m floor to floor"),
     "cz": (2.9, "CSN 73 4301: 2.60 m clear in flats"),
     "de": (2.7, "Musterbauordnung § 47: 2.40 m clear"),
-    "dk": (2.8, "BR18: 2.50 m clear"),
-    "fi": (3.0, "decree 1008/2017: 3.0 m floor to floor in blocks of flats"),
+    "dk": (2.8, "BR18: 2.50 m clear in flats"),
+    "fi": (3.0, "decree 1008/2017: 2.50 m clear; blocks of flats are usually built with 3.0 m floor to floor"),
     "gb": (2.6, "nationally described space standard: 2.3 m clear"),
     "in": (3.05, "National Building Code: 2.75 m clear"),
     "it": (3.0, "D.M. 5 July 1975: 2.70 m clear"),
-    "nl": (2.9, "Bouwbesluit: 2.60 m clear"),
-    "no": (2.7, "TEK17: 2.40 m clear"),
-    "ph": (3.0, "National Building Code, section 805: 2.70 m clear on the first storey"),
+    "nl": (2.9, "Bouwbesluit 2012: 2.60 m clear"),
+    "no": (2.7, "TEK17 § 12-7: 2.40 m clear"),
+    "ph": (3.0, "National Building Code, section 805: 2.70 m clear with natural ventilation"),
     "pl": (2.8, "Warunki techniczne § 72: 2.50 m clear"),
     "pt": (2.7, "RGEU art. 65: 2.70 m floor to floor"),
-    "ru": (2.8, "SP 54.13330: 2.50 m clear"),
+    "ru": (2.8, "SP 54.13330: 2.50 m clear, 2.70 m in the coldest regions"),
     "se": (2.7, "BBR 3:31: 2.40 m clear"),
 }
 """Country to a dwelling's storey height in metres, and where that comes from."""

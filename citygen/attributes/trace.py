@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from citygen.arraytypes import Bool, Float64, Objects
 from citygen.attributes.columns import words_of
-from citygen.attributes.dialect import DIALECTS, Column
+from citygen.attributes.dialect import DIALECTS
 from citygen.attributes.keys import KEYS, Key, check_column_map
 from citygen.attributes.parsed import _Reader
 
@@ -102,17 +102,11 @@ def read_keys(table: pa.Table, dialect: str, column_map: Mapping[str, str]) -> d
     reader = _Reader(table, DIALECTS[dialect], check_column_map(column_map))
     out: dict[str, KeyRead] = {}
     for name, key in KEYS.items():
-        columns = tuple(_names(column) for column in reader.columns(name))
+        columns = tuple(column.names for column in reader.columns(name))
         if columns:
             reader.unread = np.full(table.num_rows, "", dtype=object)
             out[name] = _read(reader, key, columns)
     return out
-
-
-def _names(column: Column) -> tuple[str, ...]:
-    """Return the columns of a table that one column of a dialect reads."""
-    names: tuple[str, ...] = getattr(column, "names", (column.name,))
-    return names
 
 
 def _read(reader: _Reader, key: Key, columns: tuple[tuple[str, ...], ...]) -> KeyRead:

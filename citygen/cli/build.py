@@ -28,8 +28,9 @@ _STAGES = {
     "--buildings",
     multiple=True,
     metavar="SRC",
-    help="Footprints (repeatable): GeoPackage, FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), "
-    "CityJSON, CityGML, overture[:RELEASE], or postgresql://USER@HOST/DB?table=NAME.",
+    help="Footprints (repeatable; where they overlap, the first wins): OpenStreetMap (.osm.pbf, .osm), GeoPackage, "
+    "FlatGeobuf, GeoJSON, Shapefile, GeoParquet (also a folder or URL of it), CityJSON, CityGML, overture[:RELEASE], or "
+    "postgresql://USER@HOST/DB?table=NAME.",
 )
 @click.option(
     "--dem",
@@ -109,6 +110,20 @@ _STAGES = {
     "--party-walls",
     metavar="keep|drop",
     help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
+)
+@click.option(
+    "--datum",
+    metavar="lowest|mean|highest|entrance",
+    help="Ground under a building that its heights count from. Default: lowest.",
+)
+@click.option(
+    "--foundation", type=float, metavar="M", help="How far below the lowest ground walls start. Default: 0.25."
+)
+@click.option(
+    "--platforms/--no-platforms", default=None, help="Level the ground under buildings at their datum. Default: no."
+)
+@click.option(
+    "--platform-slope", type=float, metavar="DEG", help="Slope of the embankments around platforms. Default: 30."
 )
 @click.option("--terrain/--no-terrain", default=None, help="Make terrain tiles, with holes where buildings stand.")
 @click.option("--terrain-error", type=float, metavar="M", help="How far terrain may stray from the DEM. Default: 0.5.")

@@ -83,7 +83,10 @@ def require_cover(dem: Dem, bounds: Bounds, crs: str) -> Cover:
             "Check the area, the CRS of both (--dem-crs) and the order of axes"
         )
     if found == "part":
-        log.warning("the DEM covers only a part of the area %s", _box_text(bounds, crs))
+        log.warning(
+            "the DEM covers only a part of the area %s; a footprint beyond it, if there is one, is marked in its row (ground_...)",
+            _box_text(bounds, crs),
+        )
     return found
 
 

@@ -83,7 +83,10 @@ def swapped_hint(area: Bounds, found: Sequence[Bounds]) -> str:
     west, south, east, north = area
     for left, low, right, high in found:
         if west <= high and east >= low and south <= right and north >= left:
-            return "they meet when x and y are exchanged (latitude first): give --swap-axes"
+            return (
+                "they meet when x and y of one are exchanged (latitude first): give --swap-axes where those are the "
+                "footprints, write the area as W,S,E,N (longitude first) where it is the area"
+            )
     return ""
 
 

@@ -1,7 +1,8 @@
 """
 Closed solids and pieces of their walls to the same solids without those pieces: open there, unchanged seen from outside.
 
-The pieces are cut in the plane of each wall. Where a cut ends on an edge that the wall shares with a face that stays, the
+The pieces are cut in the plane of each wall, on a grid of ``_SAME_M``: what is thinner has no area, and does not stay behind
+as a strip that runs along an edge and back. Where a cut ends on an edge that the wall shares with a face that stays, the
 point is put into that face too, so that no crack opens along the edge.
 """
 
@@ -15,8 +16,8 @@ from citygen.model.meshes import Meshes
 from citygen.model.rings import offsets, ranges
 from citygen.solids.party import MIN_SHARED_M2
 
-_SAME_M = 1e-5
-"""m. Points of one solid this near are one; what lies this near an edge lies on it."""
+_SAME_M = 1e-4
+"""m. Points of one solid this near are one; what lies this near an edge lies on it. Coarser than float32 in a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,41 @@ def open_walls(meshes: Meshes, hidden: Hidden) -> Meshes:
     -------
     Meshes
         The same solids in the same order; a face may have become several, or none. Vertices that were there keep their
-        places in each solid.
+        places in each solid. A wall of which thin strips would stay, that run along an edge and back, stays whole.
     """
-    if len(hidden.face) == 0:
-        return meshes
-    rest = shapely.difference(_walls(meshes, hidden), hidden.piece)
+    while len(hidden.face):
+        out, cut = _cut(meshes, hidden)
+        folded = _folded(cut)
+        if not len(folded):
+            return out
+        keep = ~np.isin(hidden.face, folded)
+        hidden = Hidden(
+            hidden.face[keep], hidden.solid[keep], hidden.piece[keep], hidden.start[keep], hidden.along[keep]
+        )
+    return meshes
+
+
+def _cut(meshes: Meshes, hidden: Hidden) -> tuple[Meshes, _Rings]:
+    """Cut pieces out of walls; return the solids, and the rings of their faces with the face that each was part of."""
+    rest = shapely.difference(_walls(meshes, hidden), hidden.piece, grid_size=_SAME_M)
     pieces, of_cut = shapely.get_parts(rest, return_index=True)
     real = (shapely.get_type_id(pieces) == shapely.GeometryType.POLYGON) & (shapely.area(pieces) > MIN_SHARED_M2)
     pieces, of_cut = shapely.orient_polygons(pieces[real], exterior_cw=False), of_cut[real]
     cut, points = _cut_rings(meshes, hidden, pieces, of_cut)
     meshes, cut = _with_points(meshes, hidden, cut, points)
-    return _rebuilt(meshes, hidden, cut)
+    return _rebuilt(meshes, hidden, cut), cut
+
+
+def _folded(rings: _Rings) -> Int64:
+    """Return the cut faces that run along an edge twice, or that have one without length."""
+    after = np.arange(1, len(rings.corners) + 1, dtype=np.int64)
+    after[rings.ring_offsets[1:] - 1] = rings.ring_offsets[:-1]
+    own = np.repeat(rings.piece >= 0, np.diff(rings.ring_offsets))
+    face = np.repeat(rings.face, np.diff(rings.ring_offsets))[own]
+    ends = np.sort(np.stack([rings.corners, rings.corners[after]], axis=1)[own], axis=1)
+    edges, times = np.unique(np.concatenate([face[:, None], ends], axis=1), axis=0, return_counts=True)
+    out: Int64 = np.unique(edges[(times > 1) | (edges[:, 1] == edges[:, 2]), 0])
+    return out
 
 
 def _walls(meshes: Meshes, hidden: Hidden) -> Objects:
@@ -118,7 +143,9 @@ def _cut_rings(meshes: Meshes, hidden: Hidden, pieces: Objects, of_cut: Int64) -
     count = meshes.ring_offsets[ring_first + n_rings] - first
     pair = np.repeat(np.arange(len(coords)), count[cut_of])
     old = meshes.corners[ranges(first[cut_of], count[cut_of])]
-    gap = np.abs(_flat(meshes.vertices[old], hidden, cut_of[pair]) - coords[pair]).max(axis=1)
+    there = _flat(meshes.vertices[old], hidden, cut_of[pair])
+    coords = _aligned(coords, there, pair)
+    gap = np.abs(there - coords[pair]).max(axis=1)
     order = np.lexsort((old, gap, pair))
     seen, best = np.unique(pair[order], return_index=True)
     corner = np.full(len(coords), np.iinfo(np.int64).min, dtype=np.int64)
@@ -129,11 +156,23 @@ def _cut_rings(meshes: Meshes, hidden: Hidden, pieces: Objects, of_cut: Int64) -
     place = np.concatenate([hidden.start[owner] + coords[new, :1] * hidden.along[owner], coords[new, 1:]], axis=1)
     solid = hidden.solid[owner]
     # one point where two cuts meet
-    key = np.concatenate([solid[:, None], np.rint(place / (10 * _SAME_M)).astype(np.int64)], axis=1)
+    key = np.concatenate([solid[:, None], np.rint(place / _SAME_M).astype(np.int64)], axis=1)
     _, one, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
     corner[new] = -1 - inverse.reshape(-1)
     sizes = np.bincount(of_ring, minlength=len(rings))
     return _Rings(corner, offsets(sizes), hidden.face[of_cut[of_piece]], of_piece), (place[one], solid[one])
+
+
+def _aligned(coords: Float64, there: Float64, pair: Int64) -> Float64:
+    """Put points off the grid, back to the side, floor or top of their wall that they lie on; ``there``: its corners."""
+    out = coords.copy()
+    for axis in (0, 1):
+        gap = np.abs(there[:, axis] - coords[pair, axis])
+        order = np.lexsort((gap, pair))
+        point, best = np.unique(pair[order], return_index=True)
+        near = gap[order][best] <= _SAME_M
+        out[point[near], axis] = there[order][best][near, axis]
+    return out
 
 
 def _with_points(meshes: Meshes, hidden: Hidden, cut: _Rings, points: tuple[Float64, Int64]) -> tuple[Meshes, _Rings]:

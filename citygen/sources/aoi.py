@@ -26,6 +26,7 @@ AoiSpec: TypeAlias = str | Path | BaseGeometry | Mapping[str, Any]
 
 _NUMBER = r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*"
 _BOX = re.compile(",".join([_NUMBER] * 4))
+_NUMBERS = re.compile(f"{_NUMBER}(?:[,;]?{_NUMBER})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def read_aoi(spec: AoiSpec, options: SourceOptions | None = None) -> Aoi:
         return _finished(_of_box([float(number) for number in box.groups()], str(spec)), crs, f"the box {spec}")
     if str(spec).lstrip().startswith("{"):
         return _finished(_of_json(_plain(str(spec))), crs, "the area of interest")
+    if _NUMBERS.fullmatch(str(spec)) is not None and not Path(spec).exists():
+        raise InputError(f"{spec}: a box is four numbers, west,south,east,north in degrees, with commas between them")
     source = open_file(spec, SourceOptions(layer=options.layer, crs=options.crs, columns=()))
     parts: list[BaseGeometry] = []
     for batch in source.batches(None):

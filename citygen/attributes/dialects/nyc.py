@@ -36,7 +36,11 @@ DIALECTS.register(
                 "5100": "construction",
                 "5110": "garage",
                 "building": "",
+                "building under construction": "construction",
+                "cantilevered building": "",
                 "garage": "garage",
+                "gas station canopy": "canopy",
+                "placeholder": "",
                 "skybridge": "bridge",
             }
         },

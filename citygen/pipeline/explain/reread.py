@@ -107,7 +107,10 @@ def _changed(report: dict[str, Any], source: dict[str, Any]) -> str:
     if remote_of(path) is not None:
         return f"The source is no file ({path}); it may have changed since, and is not asked again."
     if not Path(path).exists():
-        return f"The source {path} is not there any more (or was named from another folder)."
+        where = (
+            "" if Path(path).is_absolute() else "; it was named from the folder that the build ran in: explain it there"
+        )
+        return f"The source {path} is not there any more{where}."
     hashed = {name: digest for name, digest in report["inputs"].items() if _belongs(Path(name), Path(path))}
     if not hashed:
         return f"The report has no hash of {path}."

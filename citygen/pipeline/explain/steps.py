@@ -9,6 +9,7 @@ import pyproj
 import shapely
 
 from citygen.attributes.keys import KEYS
+from citygen.attributes.read import FROM_OUTLINE
 from citygen.attributes.rule import rules_in_order
 from citygen.attributes.trace import Said
 from citygen.geom.geodesy import transformer
@@ -16,18 +17,26 @@ from citygen.pipeline.explain.reread import RawRow
 
 _PREFIXES = {
     "duplicate_": "source",
+    "covered_": "source",
     "coordinates_": "place",
     "geometry_": "outline",
     "footprint_": "outline",
+    "ring_": "outline",
     "overlap": "outline",
     "part": "parts",
     "replaced_": "parts",
     "outline_": "parts",
-    "attribute_": "attributes",
+    "remainder_": "parts",
+    "attribute": "attributes",
+    "material_": "attributes",
+    "country_": "attributes",
     "underground": "attributes",
     "height_": "height",
     "eave_": "height",
     "ground_": "ground",
+    "entrance_": "ground",
+    "buried": "height",
+    "raised_": "height",
     "roof_": "roof",
     "overhang_": "roof",
     "dormers_": "roof",
@@ -35,6 +44,12 @@ _PREFIXES = {
     "features_": "roof",
 }
 """Start of a reason code to the step in which it arises; all others belong to the solid."""
+_DATUMS = {
+    "lowest": "the lowest ground under its building",
+    "mean": "the mean ground under its building",
+    "highest": "the highest ground under its building",
+    "entrance": "the ground at its building's entrance, or the mean where none is known",
+}
 _UNITS = {"length": " m", "angle": "°", "bearing": "°"}
 
 
@@ -183,7 +198,7 @@ def _parts(account: Account) -> list[str]:
         said.append(f"It is a part of the outline {account.row['part_of']}.")
     if account.parts:
         names = ", ".join(account.parts[:8]) + (f" and {len(account.parts) - 8} more" if len(account.parts) > 8 else "")
-        said.append(f"It has {len(account.parts)} parts: {names}.")
+        said.append(f"It has {len(account.parts)} part{'s' if len(account.parts) > 1 else ''}: {names}.")
     return said
 
 
@@ -213,7 +228,7 @@ def _attributes(account: Account) -> list[str]:
         elif one.why == "unreadable":
             said.append(f"{one.key} <- {raw}: could not be read, or is not plausible")
         else:
-            said.append(f"{one.key} <- {raw}: stands for nothing known in this dialect")
+            said.append(f"{one.key} <- {raw}: says nothing that this key knows")
     if account.raw is not None and not account.said:
         said.append("The row says nothing that the dialect reads.")
     return said
@@ -224,8 +239,13 @@ def _ground(account: Account) -> list[str]:
     if row["ground_z"] is None:
         return []
     where = ", ".join(Path(path).name for path in options["dem"]) or "level ground"
-    low = f"It stands on {row['ground_z']:.2f} m, the lowest ground under its outline ({where})"
-    said = f"{low}; its walls start at {row['base_z']:.2f} m."
+    datum = f"It stands on {row['ground_z']:.2f} m, {_DATUMS[options.get('datum', 'lowest')]} ({where})"
+    said = f"{datum}; its walls start at {row['base_z']:.2f} m."
+    if row.get("ground_slope_deg") is not None:
+        low, high = row["ground_min"], row["ground_max"]
+        said += f" Under its outline the ground lies at {low:.2f} to {high:.2f} m, a slope of {row['ground_slope_deg']:.1f}°."
+    if row.get("cut_m3") is not None:
+        said += f" Its platform takes {row['cut_m3']:.0f} m³ off and {row['fill_m3']:.0f} m³ on."
     vertical = account.report["vertical"]
     return [said + (f" In the tiles {vertical['assumed']}." if vertical["known"] else "")]
 
@@ -234,18 +254,25 @@ def _height(account: Account) -> list[str]:
     decided = account.row["height_from"]
     if not decided:
         return []
+    result = _height_result(account.row)
+    if decided == FROM_OUTLINE:
+        return [f"The row gives no height; that of its outline was taken. {result}"]
     said: list[str] = []
     by_key = {one.key: one for one in account.said}
     for rule in rules_in_order():
         if rule.name == decided:
-            height = account.row["height_m"]
-            eave = account.row["eave_z"] - account.row["ground_z"]
-            said.append(
-                f"Rule {rule.name!r} decided: {rule.text} The top is {height:.2f} m above the ground, the eave {eave:.2f} m."
-            )
-            return said
-        said.append(f"Rule {rule.name!r} did not: {_why_not(rule.name, by_key, read=account.raw is not None)}")
-    return [*said, f"The rule {decided!r} decided; it is not known to this version of citygen."]
+            return [*said, f"Rule {rule.name!r} decided: {rule.text} {result}"]
+        said.append(f"Rule {rule.name!r} did not decide: {_why_not(rule.name, by_key, read=account.raw is not None)}")
+    return [*said, f"The rule {decided!r} decided; it is not known to this version of citygen. {result}"]
+
+
+def _height_result(row: dict[str, Any]) -> str:
+    """Say what height came out, and how sure it is."""
+    sigma = row.get("height_sigma_m")
+    sure = "" if sigma is None else f", give or take {sigma:.1f} m (one standard deviation)"
+    return (
+        f"The top is {row['height_m']:.2f} m above the ground{sure}; the eave {row['eave_z'] - row['ground_z']:.2f} m."
+    )
 
 
 def _why_not(name: str, by_key: dict[str, Said], *, read: bool) -> str:

@@ -95,7 +95,8 @@ def suggest(columns: list[Column], used: Iterable[str], covered: dict[str, float
     free.sort(key=lambda c: -c.given / max(1, c.rows))
     out: list[dict[str, Any]] = []
     for key, words in _NAMES.items():
-        if key not in KEYS or covered.get(key, 0.0) >= _ENOUGH:
+        have = max(covered.get(key, 0.0), covered.get("eave_height", 0.0) if key == "height" else 0.0)
+        if key not in KEYS or have >= _ENOUGH:
             continue
         names = words.split()
         found = []
@@ -202,7 +203,8 @@ def _numbers_fit(numbers: Float64, column: Column, test: _Test) -> str:
     middle = float(np.median(positive))
     if not test.low <= middle <= test.high:
         return ""
-    return f"{column.given} numbers from {good.min():g} to {good.max():g}, the middle one {middle:g}"
+    above = "" if len(positive) == len(good) else " of those above 0"
+    return f"{column.given} numbers from {good.min():g} to {good.max():g}, the middle one{above} {middle:g}"
 
 
 def _roofs_fit(column: Column, *, named: bool) -> str:

@@ -175,7 +175,7 @@ def _attributes(
             "name": dialect.name,
             "text": dialect.text,
             "chosen": "given" if config.dialect else "recognised" if dialect.signature else "none recognised",
-            "by": sorted((dialect.signature | getattr(dialect, "marks", frozenset())).intersection(planned.columns)),
+            "by": sorted((dialect.signature | dialect.marks).intersection(planned.columns)),
             "columns_read": len(used),
             "columns": len(planned.columns),
             "share": share(len(used), len(planned.columns)),
