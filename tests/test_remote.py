@@ -23,7 +23,7 @@ from bucket import AREA, CENTRE, RELEASES, Bucket, parts_of, serving, town, writ
 from citygen.cli import app, main
 from citygen.config import make_config
 from citygen.engine.run import run
-from citygen.errors import ConfigError, InputError
+from citygen.errors import ConfigError, CoverageError, InputError
 from citygen.ground.dem import open_dem
 from citygen.ground.points import heights_at
 from citygen.ground.remote import fetch_dems
@@ -357,6 +357,29 @@ def test_secrets_of_a_url_are_in_no_report_message_or_note(tmp_path: Path, caplo
             assert "s3cret" not in str(refused.value)
     open_source(f"{bucket.url}/a.parquet?token=s3cret", options, area=AREA)  # the server is gone
     assert "copy in the cache" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert not [path for path in (tmp_path / "cache").rglob("*.json") if "s3cret" in path.read_text()]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_secrets_of_a_dem_are_in_no_report_message_or_note(
+    ranges: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "bucket").mkdir()
+    write_tiles(tmp_path / "bucket", (50, 7))
+    tile = next((tmp_path / "bucket").rglob("*.tif"))
+    access = Access(cache=tmp_path / "cache", wait_s=0.01, tries=1)
+    with serving(tmp_path / "bucket") as bucket, caplog.at_level(logging.DEBUG):
+        bucket.ranges = ranges
+        url = f"{bucket.url}/{tile.relative_to(tmp_path / 'bucket').as_posix()}?token=s3cret"
+        paths, origins = fetch_dems([url], (AREA,), access)
+        assert len(paths) > 0
+        assert "token=***" in repr(origins)
+        assert "s3cret" not in repr(origins)
+        if ranges:
+            with pytest.raises(CoverageError) as refused:
+                fetch_dems([url], ((70.0, 10.0, 70.1, 10.1),), access)
+            assert "s3cret" not in str(refused.value)
     assert "s3cret" not in caplog.text
     assert not [path for path in (tmp_path / "cache").rglob("*.json") if "s3cret" in path.read_text()]
 

@@ -17,6 +17,7 @@ from citygen.arraytypes import Float64
 from citygen.errors import CoverageError, InputError
 from citygen.ground.layers import project
 from citygen.ground.rasterfile import ENVIRONMENT
+from citygen.log import redacted
 from citygen.remote.access import Access, safe_name
 from citygen.remote.cache import beside, key_of
 from citygen.remote.paged import PAGE, PagedFile
@@ -94,7 +95,7 @@ def fetch_blocks(
                 raise _outside(url, dataset, boxes)
     except RasterioError as error:
         cause = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"DEM {url}: damaged, or no raster that can be read in parts: {cause}") from error
+        raise InputError(f"DEM {redacted(url)}: damaged, or no raster that can be read in parts: {cause}") from error
     return tuple(dict.fromkeys(made))
 
 
@@ -225,5 +226,5 @@ def _outside(url: str, dataset: Any, boxes: Sequence[Box]) -> CoverageError:
     bounds = ", ".join(f"{value:.6g}" if dataset.crs.is_geographic else f"{value:.1f}" for value in dataset.bounds)
     label = ":".join(dataset.crs.to_authority() or (dataset.crs.to_string()[:60],))
     return CoverageError(
-        f"the DEM does not cover the area: area lon/lat {area}; DEM {url}: {bounds} ({label}). Check the area"
+        f"the DEM does not cover the area: area lon/lat {area}; DEM {redacted(url)}: {bounds} ({label}). Check the area"
     )

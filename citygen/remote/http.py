@@ -220,14 +220,10 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _reply(response: HTTPResponse, url: str, span: Span | None) -> Reply:
     """Read a response and see that it is what was asked for."""
-    if span is not None and response.status != 206:  # the whole resource comes, and may be huge
-        raise RemoteError(
-            f"{redacted(url)}: the server does not serve ranges; download the file and give it with --buildings FILE"
-        )
     size = _length(response.headers)
     if span is not None and response.status != 206:
         raise NoRangesError(
-            f"{url}: the server does not serve ranges; download the file and give it with --buildings FILE"
+            f"{redacted(url)}: the server does not serve ranges; download the file and give it with --buildings FILE"
         )
     data = response.read()
     if size is not None and len(data) != size:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from citygen.ground.cog import fetch_blocks
 from citygen.ground.remote import REMOTE_DEMS, Box, Fetched, RemoteDem
-from citygen.log import get_logger
+from citygen.log import get_logger, redacted
 from citygen.remote.access import Access, OpenData, safe_name
 from citygen.remote.bucket import s3_root
 from citygen.remote.cache import key_of, read_note, write_note
@@ -24,7 +24,7 @@ def fetch_url(spec: str, boxes: Sequence[Box], access: Access) -> Fetched:
     """Fetch a raster, or what an area needs of it; what the cache holds is used, with a warning, when the server is silent."""
     url = "/".join(s3_root(spec, access)) if spec.lower().startswith("s3://") else spec
     note = access.folder / "url" / f"{key_of(url, list(boxes), access.finest_m)}.json"
-    origin = OpenData(name=spec, release="", url=spec, licence="", attribution="")
+    origin = OpenData(name=redacted(spec), release="", url=redacted(spec), licence="", attribution="")
     try:
         reply = head(url, access)
     except NotThereError:
@@ -38,7 +38,7 @@ def fetch_url(spec: str, boxes: Sequence[Box], access: Access) -> Fetched:
     paths = _blocks(url, (reply.size or 0, reply.etag), boxes, access)
     if paths is None:
         paths = (_whole(url, (reply.size, reply.etag), access),)
-    write_note(note, {"paths": [str(each) for each in paths], "url": url})
+    write_note(note, {"paths": [str(each) for each in paths], "url": redacted(url)})
     return Fetched(paths, origin)
 
 
@@ -49,7 +49,7 @@ def _blocks(url: str, what: tuple[int, str], boxes: Sequence[Box], access: Acces
     try:
         return fetch_blocks(url, what, boxes, access, access.folder / "url")
     except NoRangesError:
-        log.info("%s: the server serves no ranges; the whole file is fetched", url)
+        log.info("%s: the server serves no ranges; the whole file is fetched", redacted(url))
         return None
 
 
@@ -57,7 +57,7 @@ def _whole(url: str, what: tuple[int | None, str], access: Access) -> Path:
     """Fetch a file, once."""
     name = safe_name(PurePosixPath(unquote(urlsplit(url).path)).name) or "dem.tif"
     path = access.folder / "url" / f"{key_of(url, *what)}-{name}"
-    if not path.is_file():
+    if not path.is_file() or not what[1]:  # without a tag nobody knows whether it has changed
         download(url, path, access)
     return path
 
