@@ -139,6 +139,16 @@ class BuildConfig(BaseModel):
     party_walls: Literal["keep", "drop"] = Field(
         "keep", description="Walls that two solids hide from each other: written, or left out (solids are open there)."
     )
+    datum: Literal["lowest", "mean", "highest", "entrance"] = Field(
+        "lowest", description="Ground under a building that its heights count from."
+    )
+    foundation: float = Field(
+        0.25, ge=0, le=50, description="How far below the lowest ground of a DEM walls start, metres."
+    )
+    platforms: bool = Field(False, description="Level the ground under buildings at their datum, graded around them.")
+    platform_slope: float = Field(
+        30.0, ge=5, le=80, description="Slope of the embankments around platforms, degrees from the level."
+    )
     terrain: bool = Field(False, description="Make the ground too: terrain tiles with holes where buildings stand.")
     terrain_error: float = Field(
         0.5, ge=0.01, le=100, description="How far the terrain may stray from the DEM, vertically, metres."

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from citygen.attributes.classes import CLASSES
 from citygen.attributes.dialect import DIALECTS, Column, Dialect, columns_needed, recognise_dialect, source_columns
+from citygen.attributes.entrances import given_entrances
 from citygen.attributes.estimates import Estimate, Estimates
 from citygen.attributes.keys import KEYS, check_column_map
 from citygen.attributes.options import AttributeOptions
@@ -506,6 +507,11 @@ def test_each_dialect_keeps_its_contract(name: str) -> None:
                 lines = drawn_lines(pa.table({column.name: [text, None]}), name, {}, np.array([None, None]))
                 assert lines is not None
                 assert [each is None for each in lines.geometry] == [False, True], column
+                continue
+            if key == "entrance":
+                found = given_entrances(pa.table({column.name: ["POINT (1 2)", None]}), name, {})
+                assert found is not None
+                assert [each is None for each in found[0]] == [False, True], column
                 continue
             beside = {column.minus: ["-1", "-1"]} if column.minus else {}
             table = pa.table({"dialect": [name] * 2, column.name: [samples.get(key, "2"), None], **beside})

@@ -80,8 +80,8 @@ def test_kernel_agrees_with_its_slow_twin(seed, voids, vertices):
     rings = from_polygons(np.array([polygon]))
     window = np.array([0, 0, -(1 << 60), 1 << 60])
     edges = [rings.coords[a:b] for a, b in pairwise(rings.ring_offsets)]
-    lengths = np.ones(len(rings.coords))
-    got = drape(cells, window, rings.coords, rings.ring_offsets, rings.polygon_offsets, np.array([0]), lengths)[0]
+    sides = np.ones((len(rings.coords), 3))
+    got = drape(cells, window, rings.coords, rings.ring_offsets, rings.polygon_offsets, np.array([0]), sides)[0]
     want = twin(cells, edges)
     assert got[LOW] == pytest.approx(want["low"], abs=1e-3)
     assert got[HIGH] == pytest.approx(want["high"], abs=1e-3)

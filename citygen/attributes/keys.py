@@ -102,6 +102,7 @@ _ALL = (
     Key("country", "word", "ISO 3166-1 code of the country, two letters.", aliases=("addr:country",)),
     Key("part", "flag", "Is a part of another outline.", aliases=("building:part",)),
     Key("part_of", "text", "Id of the outline that a part belongs to."),
+    Key("entrance", "text", "Main entrance, a point as WKT in the source's CRS; for `--datum entrance`."),
     Key("location", "word", "Where it lies; 'underground' matters."),
 )
 KEYS: Mapping[str, Key] = {key.name: key for key in _ALL}

@@ -40,6 +40,11 @@ SCHEMA = pa.schema(
         ("height_sigma_m", pa.float64()),
         ("shared_wall_area_m2", pa.float64()),
         ("area_change", pa.float64()),
+        ("ground_min", pa.float64()),
+        ("ground_max", pa.float64()),
+        ("ground_slope_deg", pa.float64()),
+        ("cut_m3", pa.float64()),
+        ("fill_m3", pa.float64()),
         ("geometry", pa.binary()),
     ]
 )

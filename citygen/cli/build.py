@@ -111,6 +111,20 @@ _STAGES = {
     metavar="keep|drop",
     help="Walls hidden between two solids: keep, or drop (solids are open there). Default: keep.",
 )
+@click.option(
+    "--datum",
+    metavar="lowest|mean|highest|entrance",
+    help="Ground under a building that its heights count from. Default: lowest.",
+)
+@click.option(
+    "--foundation", type=float, metavar="M", help="How far below the lowest ground walls start. Default: 0.25."
+)
+@click.option(
+    "--platforms/--no-platforms", default=None, help="Level the ground under buildings at their datum. Default: no."
+)
+@click.option(
+    "--platform-slope", type=float, metavar="DEG", help="Slope of the embankments around platforms. Default: 30."
+)
 @click.option("--terrain/--no-terrain", default=None, help="Make terrain tiles, with holes where buildings stand.")
 @click.option("--terrain-error", type=float, metavar="M", help="How far terrain may stray from the DEM. Default: 0.5.")
 @click.option(
@@ -242,7 +256,8 @@ def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
     lines.append(f"roofs: {', '.join(f'{n} {name}' for name, n in report['roofs'].items()) or 'none'}")
     size = report["tile_bytes"] / 1e6
     lines.append(
-        f"{report['tiles']} tile{'' if report['tiles'] == 1 else 's'}, {report['triangles']} triangles, {size:.1f} MB in {report['seconds'].get('total', 0):.1f} s"
+        f"{report['tiles']} tile{'' if report['tiles'] == 1 else 's'}, {report['triangles']} triangles, {size:.1f} MB "
+        f"in {report['seconds'].get('total', 0):.1f} s"
     )
     lines.append(f"vertical: {report['vertical']['assumed']}")
     lines += [f"data: {each['name']}, {each['attribution']}" for each in report["open_data"] if "attribution" in each]

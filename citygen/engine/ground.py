@@ -1,6 +1,7 @@
 """Finished tiles of buildings to terrain tiles: which there are, which buildings stand in each, level by level."""
 
 import contextlib
+import math
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ import shapely
 from citygen.config import BuildConfig
 from citygen.engine import pool
 from citygen.geom.geodesy import transformer
+from citygen.ground.platforms import REACH_M
 from citygen.ground.terrain_plan import block, plan_frame
 from citygen.log import get_logger
 from citygen.pipeline.extents import in_crs
@@ -60,8 +62,9 @@ def make_terrain(
         size_m=tile_size_m(inputs.grid),
         vertical=inputs.vertical,
         drape=inputs.drape,
+        platform_slope=math.tan(math.radians(config.platform_slope)) if config.platforms else None,
     )
-    tasks = _tasks(inputs, state, plan)
+    tasks = _tasks(inputs, state, plan, platforms=config.platforms)
     todo = [task for task in tasks if not state.terrain_done(task.level, task.col, task.row)]
     done = len(tasks) - len(todo)
     progress("terrain", done, len(tasks))
@@ -91,9 +94,9 @@ def terrain_keys(inputs: Inputs, plan: Plan) -> list[tuple[int, int, int]]:
     return [(number, *key) for number, level in enumerate(levels) for key in sorted(level, key=lambda k: (k[1], k[0]))]
 
 
-def _tasks(inputs: Inputs, state: State, plan: Plan) -> list[TerrainTask]:
+def _tasks(inputs: Inputs, state: State, plan: Plan, *, platforms: bool) -> list[TerrainTask]:
     levels = levels_of(_leaves(inputs, plan.tiles))
-    records = _reaching(inputs, state, list(levels[0]), plan)
+    records = _reaching(inputs, state, list(levels[0]), plan, REACH_M if platforms else 0.0)
     tasks = []
     for level, tiles in enumerate(levels):
         for key in sorted(tiles, key=lambda k: (k[1], k[0])):
@@ -121,8 +124,8 @@ def _span(ends: Any) -> Any:
     return np.arange(min(ends), max(ends) + 1)
 
 
-def _reaching(inputs: Inputs, state: State, leaves: list[Key], plan: Plan) -> dict[Key, tuple[str, ...]]:
-    """Return for each leaf the records of the tiles whose buildings may reach into it."""
+def _reaching(inputs: Inputs, state: State, leaves: list[Key], plan: Plan, reach: float) -> dict[Key, tuple[str, ...]]:
+    """Return for each leaf the records of the tiles whose buildings may reach into it, or within ``reach`` metres of it."""
     extents = state.extents(plan.tiles)
     if not extents or not leaves:
         return {}
@@ -136,7 +139,7 @@ def _reaching(inputs: Inputs, state: State, leaves: list[Key], plan: Plan) -> di
         box = (*low.tolist(), *high.tolist())
         if inputs.grid.crs != inputs.crs:
             box = transformer(inputs.grid.crs, inputs.crs).transform_bounds(*box, densify_pts=9)
-        pad = 1e-3 * (box[2] - box[0]) + 1.0
+        pad = 1e-3 * (box[2] - box[0]) + 1.0 + reach
         boxes.append((box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad))
     found: dict[Key, tuple[str, ...]] = {}
     for leaf, owner in tree.query(shapely.box(*np.array(boxes).T)).T.tolist():

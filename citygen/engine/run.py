@@ -1,6 +1,7 @@
 """A checked config to a finished output folder: plan, tiles, finish, with resume; the one way that every caller takes."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -161,6 +162,9 @@ def _tiles(
         overhang_m=config.overhang,
         roof_thickness_m=config.roof_thickness,
         party_walls=config.party_walls,
+        datum=config.datum,
+        foundation_m=max(config.foundation, 0.5 * config.terrain_error if config.terrain else 0.0),
+        platform_slope=math.tan(math.radians(config.platform_slope)) if config.platforms else None,
     )
     total = sum(plan.counts.values())
     todo = [key for key in sorted(plan.tiles, key=lambda k: (k[1], k[0])) if not state.done(*key)]

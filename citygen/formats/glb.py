@@ -27,6 +27,8 @@ _DESCRIPTIONS = {
     "height_sigma_m": "Stated uncertainty of that height, one standard deviation, metres.",
     "roof_shape": "The roof shape that was built.",
     "outcome": "ok, or degraded: built with a fallback or repair.",
+    "ground_min": "Lowest ground under the outline, metres in the vertical datum of the DEM.",
+    "ground_max": "Highest ground under the outline, likewise.",
 }
 
 

@@ -12,13 +12,17 @@ from numba import njit
 from citygen.arraytypes import Bool, Float64, Int64
 
 Two = tuple[float, float]
+Side = tuple[float, float, float]
 Four = tuple[float, float, float, float]
 
 MIN_WEIGHT = 1e-6
 """Relative. Void neighbours may take all but this share of the weights; beyond it the place itself is void."""
 
-LOW, HIGH, NODE_SUM, NODES, LINE_SUM, LINE_M, SAMPLES, VOID, PATCHED = range(9)
+LOW, HIGH, NODE_SUM, NODES, LINE_SUM, LINE_M, SAMPLES, VOID, PATCHED, FLUX_X, FLUX_Y = range(11)
 """Columns of what ``drape`` returns; see there."""
+
+COLUMNS = 11
+"""How many there are."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -103,12 +107,13 @@ def _note(z: float, acc: Float64) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drape_piece(patch: Four, start: Two, middle: Two, end: Two, length: float, acc: Float64) -> None:
+def _drape_piece(patch: Four, start: Two, middle: Two, end: Two, side: Side, acc: Float64) -> None:
     """
     Take in the part of an edge that crosses one patch.
 
     ``start``, ``middle``, ``end`` are (fx, fy) in the patch. The surface along a straight line is a quadratic there, so
-    its ends and its vertex give its exact extremes and Simpson's rule gives its exact integral.
+    its ends and its vertex give its exact extremes and Simpson's rule gives its exact integral. ``side`` is the piece's
+    length and its outward normal times that, m.
     """
     z00, z01, z10, z11 = patch
     if np.isnan(z00) or np.isnan(z01) or np.isnan(z10) or np.isnan(z11):
@@ -137,8 +142,11 @@ def _drape_piece(patch: Four, start: Two, middle: Two, end: Two, length: float, 
                 acc[HIGH] = max(acc[HIGH], z)
         valid = True
     if valid:
-        acc[LINE_SUM] += (za + 4.0 * zm + zb) / 6.0 * length
-        acc[LINE_M] += length
+        mean = (za + 4.0 * zm + zb) / 6.0
+        acc[LINE_SUM] += mean * side[0]
+        acc[LINE_M] += side[0]
+        acc[FLUX_X] += mean * side[1]
+        acc[FLUX_Y] += mean * side[2]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,7 +155,7 @@ def _inside(position: float, first: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drape_edge(cells: Float64, window: Int64, a: Two, b: Two, length: float, acc: Float64) -> None:
+def _drape_edge(cells: Float64, window: Int64, a: Two, b: Two, edge: Float64, acc: Float64) -> None:
     """Walk an edge from ``a`` to ``b``, cut at every line of cell centres; take in the pieces in the strip."""
     nrows, ncols = cells.shape
     c0, r0 = a
@@ -180,7 +188,8 @@ def _drape_edge(cells: Float64, window: Int64, a: Two, b: Two, length: float, ac
         start = (_inside(c0 + ta * dc, j), _inside(r0 + ta * dr, i))
         middle = (_inside(c0 + tm * dc, j), _inside(r0 + tm * dr, i))
         end = (_inside(c0 + t1 * dc, j), _inside(r0 + t1 * dr, i))
-        _drape_piece(patch, start, middle, end, (t1 - ta) * length, acc)
+        side = ((t1 - ta) * edge[0], (t1 - ta) * edge[1], (t1 - ta) * edge[2])
+        _drape_piece(patch, start, middle, end, side, acc)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -244,7 +253,7 @@ def drape(
     ring_offsets: Int64,
     polygon_offsets: Int64,
     chosen: Int64,
-    lengths: Float64,
+    edges: Float64,
 ) -> Float64:
     """
     Gather the surface under polygons: along every edge, and at every cell centre inside.
@@ -264,16 +273,18 @@ def drape(
         As in ``Rings``.
     chosen : (k,) int64
         The polygons to do.
-    lengths : (n,) float64
-        Length of the edge that starts at each vertex, m (a weight only).
+    edges : (n, 3) float64
+        Of the edge that starts at each vertex: its length, and its outward normal times that, m (weights only).
 
     Returns
     -------
-    (k, 9) float64
+    (k, 11) float64
         LOW, HIGH (inf and -inf without a valid sample), NODE_SUM and NODES over valid centres inside, LINE_SUM (m2) and
-        LINE_M over valid edge pieces, and counts: SAMPLES, VOID (without a value), PATCHED (on edges, beside a void).
+        LINE_M over valid edge pieces, counts: SAMPLES, VOID (without a value), PATCHED (on edges, beside a void), and
+        FLUX_X, FLUX_Y (m2): the surface times the outward normal, over valid edge pieces. Where all are valid, these are
+        the integral of the surface's slope over the polygon (Green's theorem).
     """
-    out = np.zeros((len(chosen), 9))
+    out = np.zeros((len(chosen), COLUMNS))
     for k in range(len(chosen)):
         acc = out[k]
         acc[LOW], acc[HIGH] = np.inf, -np.inf
@@ -288,7 +299,7 @@ def drape(
                 if max(ra, rb) < window[2] or min(ra, rb) > window[3]:
                     continue
                 a, b = (positions[v, 0], ra), (positions[w, 0], rb)
-                _drape_edge(cells, window, a, b, lengths[v], acc)
+                _drape_edge(cells, window, a, b, edges[v], acc)
         _drape_nodes(cells, window, positions, ring_offsets, first, last, acc)
     return out
 

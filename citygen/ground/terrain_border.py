@@ -18,6 +18,8 @@ from citygen.ground.terrain_surface import Surface
 _BETWEEN = 4
 """Samples a piece of the line between two cells of the DEM: the surface is a parabola there."""
 _MOST_STEPS = 1 << 14
+_GRADED_M = 4.0
+"""m. Between breaks of a line where there are platforms: with the samples between, one every metre."""
 
 
 def crossings(segments: Float64, axis: int, value: float) -> Float64:
@@ -133,6 +135,8 @@ def _samples(surface: Surface, line: tuple[int, float, float, float]) -> Float64
     even = low + share * (high - low)
     px = to_pixels(layer, frame.to_crs(_places(axis, value, even)), frame.crs)
     breaks = np.concatenate([[low, high], _passes(even, px[:, 0]), _passes(even, px[:, 1])])
+    if surface.platforms is not None:
+        breaks = np.concatenate([breaks, np.linspace(low, high, max(int(np.ceil((high - low) / _GRADED_M)), 1) + 1)])
     at = np.unique(snap(np.clip(breaks, low, high)))
     inner = at[:-1, None] + np.arange(_BETWEEN) / _BETWEEN * np.diff(at)[:, None]
     return np.unique(np.r_[snap(inner).reshape(-1), high])

@@ -85,10 +85,16 @@ def lattice(surface: Surface, tile: Block, tolerance: float) -> Lattice | None:
     bad = gone[:-1, :-1] | gone[:-1, 1:] | gone[1:, :-1] | gone[1:, 1:]
     bad[[0, -1]] = bad[:, [0, -1]] = False  # beyond the tile, whatever its shape in the lattice
     void = _void(bad, layer, (low, stride), frame) if bad.any() else np.empty(0, dtype=object)
-    parts = 1 if stride > 1 else _parts(cells, tolerance)
+    graded = tile.level == 0 and surface.platforms is not None
+    parts = (
+        1 if stride > 1 else _parts(cells, tolerance, span.max() / (tile.box[2:] - tile.box[:2]).max() if graded else 0)
+    )
     ahead = _ahead(layer, frame, tile, (low, stride / parts))
+    cells, back = _divided(cells, parts), _inverse(ahead)
+    if graded:
+        cells = _graded(cells, back, surface, tile)
     local = shapely.transform(void, lambda xy: xy - tile.origin)
-    return Lattice(_divided(cells, parts), ahead, _inverse(ahead), local, stride)
+    return Lattice(cells, ahead, back, local, stride)
 
 
 def _cells(surface: Surface, window: tuple[Int64, Int64], stride: int) -> Float64:
@@ -126,14 +132,30 @@ def _void(bad: Bool, layer: Layer, where: tuple[Int64, int], frame: PlanFrame) -
     return shapely.get_parts(shapely.coverage_union_all(np.array(runs, dtype=object)))
 
 
-def _parts(cells: Float64, tolerance: float) -> int:
-    """Return into how many parts the sides of cells are cut, so that none is warped by more than a quarter of the tolerance."""
+def _graded(cells: Float64, back: Float64, surface: Surface, tile: Block) -> Float64:
+    """Return the cells with platforms in them."""
+    (a, b, c), (d, e, f) = back
+    row, col = np.mgrid[0 : cells.shape[0], 0 : cells.shape[1]].reshape(2, -1).astype(np.float64)
+    xy = np.column_stack([a * col + b * row + c, d * col + e * row + f]) + tile.origin
+    return surface.graded(xy, cells.reshape(-1)).reshape(cells.shape)
+
+
+def _parts(cells: Float64, tolerance: float, cells_a_metre: float) -> int:
+    """
+    Return into how many parts the sides of cells are cut.
+
+    So that none is warped by more than a quarter of the tolerance; where ``cells_a_metre`` is not 0 there are platforms, and
+    none is longer than a metre.
+    """
+    fine = 1
+    while cells_a_metre * fine > 0 and cells_a_metre * fine < 1.0 and cells.size * (2 * fine) ** 2 <= LEAF_NODES:
+        fine *= 2
     twist = np.abs(cells[:-1, :-1] - cells[:-1, 1:] - cells[1:, :-1] + cells[1:, 1:]) / 4
     worst = float(np.nanmax(twist, initial=0.0))
     parts = 1
     while parts < MOST_PARTS and worst > 0.25 * tolerance * parts**2 and cells.size * (2 * parts) ** 2 <= LEAF_NODES:
         parts *= 2
-    return parts
+    return max(parts, fine)
 
 
 def _divided(cells: Float64, parts: int) -> Float64:

@@ -10,7 +10,8 @@ import numpy as np
 
 from citygen.arraytypes import Float64
 from citygen.ground.dem import Dem
-from citygen.ground.layers import Layer, layers_of, to_pixels
+from citygen.ground.layers import Layer, layers_of, project, to_pixels
+from citygen.ground.platforms import Platforms, platform_heights
 from citygen.ground.points import between, cells_beyond, sample, window
 from citygen.ground.terrain_plan import Block, PlanFrame, plan_frame
 from citygen.ground.windows import Box
@@ -34,11 +35,17 @@ class Surface:
         In order of precedence.
     windows : tuple of (box, (rows, cols) float64) or None
         Cells of each layer that are kept.
+    platforms : Platforms or None
+        Where the ground is made level, all that matter around the tile.
+    working : str
+        CRS of the platforms, metres.
     """
 
     frame: PlanFrame
     layers: tuple[Layer, ...]
     windows: tuple[tuple[Box, Float64] | None, ...]
+    platforms: Platforms | None = None
+    working: str = ""
 
     @property
     def finest(self) -> int:
@@ -57,7 +64,13 @@ class Surface:
             left = left[np.isnan(out[left])]
         if len(left) and self.layers[0].reading.fill_m > 0.0:
             out[left] = sample(self.layers, there[left], self.frame.crs)
-        return out
+        return self.graded(xy, out)
+
+    def graded(self, xy: Float64, z: Float64) -> Float64:
+        """Return the ground at plan coordinates whose natural heights are given: level where buildings stand, if it is to be."""
+        if self.platforms is None:
+            return z
+        return platform_heights(self.platforms, project(self.frame.to_crs(xy), self.frame.crs, self.working), z)
 
 
 def surface_around(dem: Dem, frame: PlanFrame, tile: Block) -> Surface:

@@ -12,7 +12,22 @@ import numpy as np
 
 from citygen.arraytypes import Bool, Float64, Int64
 from citygen.errors import ConfigError
-from citygen.geom.raster import HIGH, LINE_M, LINE_SUM, LOW, NODE_SUM, NODES, PATCHED, SAMPLES, VOID, drape, paint
+from citygen.geom.raster import (
+    COLUMNS,
+    FLUX_X,
+    FLUX_Y,
+    HIGH,
+    LINE_M,
+    LINE_SUM,
+    LOW,
+    NODE_SUM,
+    NODES,
+    PATCHED,
+    SAMPLES,
+    VOID,
+    drape,
+    paint,
+)
 from citygen.geom.resample import FINER, refine
 from citygen.geom.rings import polygon_areas
 from citygen.ground.dem import Dem
@@ -63,12 +78,16 @@ class GroundHeights:
         Mean over the cell centres inside, or along the outline of a footprint with less than four.
     ground_z : (p,) float64
         The one of the three that was asked for.
+    gradient : (p, 2) float64
+        Mean slope of the surface over the footprint: rise to the east and to the north, m a metre. NaN where the DEM is void
+        under a part of its outline.
     """
 
     low: Float64
     high: Float64
     mean: Float64
     ground_z: Float64
+    gradient: Float64
 
 
 def ground_under(
@@ -109,6 +128,7 @@ def ground_under(
     layers = layers_of(dem)
     stats, filled = _drape_layers(layers, rings, crs)
     low, high, mean = _summary(stats)
+    gradient = _gradient(rings, stats)
     findings = _partial(stats)
     if len(filled):
         findings.append(Finding(filled, FILLED, [f"within {dem.reading.fill_m:g} m"] * len(filled)))
@@ -117,19 +137,19 @@ def ground_under(
         findings += _fill(layers, rings, crs, default_z, (low, high, mean))
     findings += _steep(rings, low, high)
     chosen = {"lowest": low, "mean": mean, "highest": high}[mode]
-    return GroundHeights(low, high, mean, chosen), findings
+    return GroundHeights(low, high, mean, chosen, gradient), findings
 
 
 def _drape_layers(layers: tuple[Layer, ...], rings: Rings, crs: str) -> tuple[Float64, Int64]:
     """
-    Drape each footprint over the first layer with a value under it; (p, 9), see ``geom.raster.drape``.
+    Drape each footprint over the first layer with a value under it; (p, COLUMNS), see ``geom.raster.drape``.
 
     Where that layer is void under a part of a footprint, the later layers give the heights at its void cells. What is void
     then is filled, where the DEM is to be: which footprints that helped is the second answer.
     """
-    stats = np.zeros((len(rings), 9))
+    stats = np.zeros((len(rings), COLUMNS))
     stats[:, LOW], stats[:, HIGH] = np.inf, -np.inf
-    lengths = _edge_lengths(rings)
+    edges = _edges(rings)
     left = _drapable(rings)
     owner = np.full(len(rings), -1)
     for k, layer in enumerate(layers):
@@ -139,20 +159,20 @@ def _drape_layers(layers: tuple[Layer, ...], rings: Rings, crs: str) -> tuple[Fl
         boxes, near = _boxes(layer, Rings(positions, rings.ring_offsets, rings.polygon_offsets))
         rows = left[near[left]]
         rest = layers[k + 1 :]
-        stats[rows] = _drape(layer, rings, positions, (rows, boxes[rows], lengths), ())
+        stats[rows] = _drape(layer, rings, positions, (rows, boxes[rows], edges), ())
         patchy = rows[_valid(stats[rows]) & (stats[rows, VOID] + stats[rows, PATCHED] > 0)]
         if rest and len(patchy):
-            stats[patchy] = _drape(layer, rings, positions, (patchy, boxes[patchy], lengths), rest)
+            stats[patchy] = _drape(layer, rings, positions, (patchy, boxes[patchy], edges), rest)
         owner[rows[_valid(stats[rows])]] = k
         left = left[~_valid(stats[left])]
     if not layers or layers[0].reading.fill_m <= 0.0:
         return stats, np.empty(0, dtype=np.int64)
-    return stats, _drape_filled(layers, rings, crs, (stats, owner, lengths))
+    return stats, _drape_filled(layers, rings, crs, (stats, owner, edges))
 
 
 def _drape_filled(layers: tuple[Layer, ...], rings: Rings, crs: str, known: tuple[Float64, Int64, Float64]) -> Int64:
     """Drape what lies over or beside a void again, over the filled layers; ``known`` is changed in place, at the rows returned."""
-    stats, owner, lengths = known
+    stats, owner, edges = known
     drapable = _drapable(rings)
     holes = drapable[~_valid(stats[drapable]) | (stats[drapable, VOID] + stats[drapable, PATCHED] > 0)]
     changed = []
@@ -162,7 +182,7 @@ def _drape_filled(layers: tuple[Layer, ...], rings: Rings, crs: str, known: tupl
         rows = holes[near[holes] & ((owner[holes] == k) | (owner[holes] < 0))]
         if len(rows) == 0:
             continue
-        made = _drape(layer, rings, positions, (rows, boxes[rows], lengths), layer.later, filled=True)
+        made = _drape(layer, rings, positions, (rows, boxes[rows], edges), layer.later, filled=True)
         better = _valid(made) & (made[:, VOID] + made[:, PATCHED] < stats[rows, VOID] + stats[rows, PATCHED])
         better |= _valid(made) & ~_valid(stats[rows])
         stats[rows[better]] = made[better]
@@ -181,8 +201,8 @@ def _drape(
     filled: bool = False,
 ) -> Float64:
     """Drape the chosen footprints over one layer, its voids filled from ``rest``, window by window."""
-    rows, boxes, lengths = what
-    out = np.zeros((len(rows), 9))
+    rows, boxes, edges = what
+    out = np.zeros((len(rows), COLUMNS))
     out[:, LOW], out[:, HIGH] = np.inf, -np.inf
     finer = FINER if layer.reading.sampling == "cubic" else 1
     around = 0 if finer == 1 else 1
@@ -197,7 +217,7 @@ def _drape(
             if around:
                 cells = refine(cells)
             span = finer * np.array([strip[1], strip[0], row_from, row_to], dtype=np.int64)
-            part = drape(cells, span, places, rings.ring_offsets, rings.polygon_offsets, chosen, lengths)
+            part = drape(cells, span, places, rings.ring_offsets, rings.polygon_offsets, chosen, edges)
             out[members, LOW] = np.minimum(out[members, LOW], part[:, LOW])
             out[members, HIGH] = np.maximum(out[members, HIGH], part[:, HIGH])
             out[members, NODE_SUM:] += part[:, NODE_SUM:]
@@ -214,15 +234,15 @@ def _fill_cells(cells: Float64, box: Box, boxes: Int64, layer: Layer, rest: tupl
         cells[at[:, 0], at[:, 1]] = sample(rest, from_pixels(layer, centres, layer.crs), layer.crs)
 
 
-def _edge_lengths(rings: Rings) -> Float64:
-    """Return the length of the edge that starts at each vertex; (n,) float64, m."""
+def _edges(rings: Rings) -> Float64:
+    """Return length and outward normal times length of the edge that starts at each vertex; (n, 3) float64, m."""
     after = np.arange(1, len(rings.coords) + 1)
     starts, ends = rings.ring_offsets[:-1], rings.ring_offsets[1:]
     some = ends > starts
     after[ends[some] - 1] = starts[some]
     steps = rings.coords[after] - rings.coords
-    lengths: Float64 = np.sqrt(steps[:, 0] * steps[:, 0] + steps[:, 1] * steps[:, 1])
-    return lengths
+    lengths = np.sqrt(steps[:, 0] * steps[:, 0] + steps[:, 1] * steps[:, 1])
+    return np.column_stack([lengths, steps[:, 1], -steps[:, 0]])
 
 
 def _drapable(rings: Rings) -> Int64:
@@ -260,6 +280,15 @@ def _summary(stats: Float64) -> tuple[Float64, Float64, Float64]:
         enough = stats[:, count] >= least
         mean[enough] = stats[enough, total] / stats[enough, count]
     return low, high, np.clip(mean, low, high)
+
+
+def _gradient(rings: Rings, stats: Float64) -> Float64:
+    """Return the mean slope over each footprint, NaN where a part of the outline has no heights."""
+    area = polygon_areas(rings.coords, rings.ring_offsets, rings.polygon_offsets)
+    out = np.full((len(rings), 2), np.nan)
+    whole = _valid(stats) & (area > 0.0) & (stats[:, VOID] == 0.0)
+    out[whole] = stats[whole][:, [FLUX_X, FLUX_Y]] / area[whole, None]
+    return out
 
 
 def _partial(stats: Float64) -> list[Finding]:

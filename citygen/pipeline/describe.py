@@ -8,13 +8,14 @@ from citygen.catalogue.records import Built
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import ROOF, WALL
 from citygen.pipeline.features import Features
+from citygen.pipeline.footing import Footing
 from citygen.pipeline.shaping import Shaped
 from citygen.roofs.plan import RoofPlan
 from citygen.solids.certify import surface_areas, volumes
 
 
 def describe(
-    footprints: Footprints, attributes: Attributes, plan: RoofPlan, made: tuple[Shaped, Features], datum: Float64
+    footprints: Footprints, attributes: Attributes, plan: RoofPlan, made: tuple[Shaped, Features], ground: Footing
 ) -> Built:
     """
     Measure what was built.
@@ -29,15 +30,15 @@ def describe(
         Of the same rows.
     made : Shaped, Features
         The solids, and what stands on their roofs; rows without a solid are not present in the result.
-    datum : (n,) float64
-        Ground datum of each row.
+    ground : Footing
+        Of the same rows.
 
     Returns
     -------
     Built
         Heights in the DEM's vertical datum; volume and areas summed over a row's solids.
     """
-    n = len(datum)
+    n = len(ground.datum)
     shaped, features = made
     meshes = shaped.meshes
     row = meshes.solid_row
@@ -48,11 +49,11 @@ def describe(
 
     names = np.array([s.name for s in plan.shapes], dtype=object)
     numbers = {
-        "ground_z": datum,
+        "ground_z": ground.datum,
         "base_z": plan.base_z,
         "eave_z": np.where(shaped.flattened, plan.top_z, plan.eave_z),
         "ridge_z": plan.top_z,
-        "height_m": plan.top_z - datum,
+        "height_m": plan.top_z - ground.datum,
         "dormers": features.dormers.astype(np.float64),
         "chimneys": features.chimneys.astype(np.float64),
         "roof_area_m2": total(areas[ROOF]),
@@ -61,6 +62,9 @@ def describe(
         "volume_m3": total(volumes(meshes)),
         "height_sigma_m": attributes.height_sigma_m,
         "area_change": footprints.area_change,
+        "ground_min": ground.low,
+        "ground_max": ground.high,
+        "ground_slope_deg": ground.slope_deg,
     }
     words = {
         "height_from": attributes.height_from,

@@ -34,7 +34,7 @@ from citygen.tiling.base import GRIDS, Grid
 log = get_logger(__name__)
 OWN_COLUMNS = frozenset(
     {"dialect", "@uid", "@id", "@was", "@source", "@part_of", "@is_part", "@geometry", "@problem", "@closed"}
-    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of"}
+    | {"@roof_lines", "@roof_lines_problem", "@line_alone", "@line_of", "@entrance", "@entrance_problem"}
     | {"@group", "@guest"}
 )
 """Columns that a plan adds to the raw ones."""

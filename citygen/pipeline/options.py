@@ -38,6 +38,12 @@ class TileOptions:
         How far roofs reach beyond the walls where a row does not say it (0: not at all), and how thick they are there.
     party_walls : 'keep' or 'drop'
         Whether walls that two solids hide from each other are written.
+    datum : 'lowest', 'mean', 'highest' or 'entrance'
+        Which ground a building's heights count from.
+    foundation_m : float
+        How far below the lowest ground walls start, where a DEM gives it.
+    platform_slope : float or None
+        Rise over run of the embankments around platforms; None: the terrain is left as it is.
     """
 
     crs: str
@@ -53,3 +59,6 @@ class TileOptions:
     overhang_m: float = 0.0
     roof_thickness_m: float = 0.2
     party_walls: Literal["keep", "drop"] = "keep"
+    datum: Literal["lowest", "mean", "highest", "entrance"] = "lowest"
+    foundation_m: float = 0.0
+    platform_slope: float | None = None

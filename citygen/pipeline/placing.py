@@ -11,6 +11,7 @@ import shapely
 
 from citygen.arraytypes import Bool, Float64, Int64, Objects
 from citygen.attributes.dialect import DIALECTS, source_columns
+from citygen.attributes.entrances import given_entrances
 from citygen.attributes.keys import check_column_map
 from citygen.attributes.rooflines import LINE_KEYS, drawn_lines
 from citygen.geom.geodesy import transformer
@@ -121,7 +122,7 @@ def placed_batches(
         inside = np.isfinite(box[:, 0]) if area is None else area.touched(wkb, box)
         near = inside if area is None else inside | area.near(box, REACH_M)
         col, row = _keys(inputs, (box[:, :2] + box[:, 2:]) / 2)
-        table = _with_lines(table, planned, column_map, crs)
+        table = _with_entrances(_with_lines(table, planned, column_map, crs), planned, column_map, crs)
         yield table, Placed(wkb, box, col, row, inside, near, reasons)
 
 
@@ -166,6 +167,19 @@ def _with_lines(
     table = table.append_column("@roof_lines", pa.array(shapely.to_wkb(world), pa.binary()))
     table = table.append_column("@roof_lines_problem", pa.array(problem.tolist(), pa.string()))
     return table.append_column("@line_alone", pa.array(drawn.alone & ~shapely.is_missing(world)))
+
+
+def _with_entrances(
+    table: pa.Table, planned: "PlannedSource", column_map: Mapping[str, str], crs: tuple[str, str]
+) -> pa.Table:
+    """Add the entrances that rows give, in the working CRS (WKB), and what could not be read; nothing where none can be."""
+    found = given_entrances(table, planned.dialect, column_map)
+    if found is None or not (~shapely.is_missing(found[0]) | (found[1] != "")).any():
+        return table
+    world, why = _to_working(found[0], np.full(len(table), "", dtype=object), crs, bounded=False)
+    problem = np.where(why[:, 0] == OUT_OF_RANGE, why[:, 1], found[1])
+    table = table.append_column("@entrance", pa.array(shapely.to_wkb(world), pa.binary()))
+    return table.append_column("@entrance_problem", pa.array(problem.tolist(), pa.string()))
 
 
 def _place(table: pa.Table, crs: tuple[str, str], *, bounded: bool) -> tuple[tuple[pa.Array, Float64, Objects], Bool]:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import shapely
 
-from citygen.arraytypes import Bool, Float64, Objects
+from citygen.arraytypes import Float64, Objects
 from citygen.errors import BuildError, CitygenError
 from citygen.formats.base import write_whole
 from citygen.formats.terrain import encode_terrain, terrain_path
-from citygen.geom.geodesy import LocalFrame, from_ecef, to_ecef, to_lonlat, transformer
+from citygen.geom.geodesy import LocalFrame, from_ecef, to_ecef, to_lonlat
 from citygen.ground.dem import Dem
 from citygen.ground.drape import picture
 from citygen.ground.terrain import TerrainMesh, terrain
@@ -29,6 +28,7 @@ from citygen.ground.vertical import Vertical, to_ellipsoid
 from citygen.log import get_logger
 from citygen.model.scene import GroundScene, TileEntry
 from citygen.pipeline.folder import writing
+from citygen.pipeline.terrain_standing import standing_on
 from citygen.tiling.base import Grid
 
 log = get_logger(__name__)
@@ -36,8 +36,6 @@ COARSE_SHARE = 1 / 512
 """Of a tile's width: what a coarser level may stray; from where it is shown, a quarter of a pixel."""
 SKIRT = 3.0
 """Skirts are this many times as deep as the next coarser level may stray."""
-STANDS_M = 0.01
-"""m. A wall that starts no higher than this above the lowest ground at its foot stands on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class TerrainOptions:
         How heights become ellipsoidal.
     drape : str or None
         As ``ground.drape.check_drape`` gives it.
+    platform_slope : float or None
+        Rise over run of the ground around platforms under buildings (leaves only); None: the ground is left as it is.
     """
 
     crs: str
@@ -69,6 +69,7 @@ class TerrainOptions:
     size_m: float
     vertical: Vertical
     drape: str | None
+    platform_slope: float | None = None
 
     def tolerance_of(self, level: int) -> float:
         """Return how far a level may stray, metres; it doubles from level to level."""
@@ -182,7 +183,10 @@ def _make(task: TerrainTask, options: TerrainOptions) -> TerrainResult:
     frame = plan_frame(options.grid.crs)
     tile = block(options.grid, frame, (task.level, task.col, task.row))
     surface = surface_around(options.dem, frame, tile)
-    solid = _standing(task, options, surface, tile) if task.level == 0 else _missing(task, options, frame, tile)
+    if task.level == 0:
+        solid, surface = standing_on(task.records, (options.crs, options.platform_slope), surface, tile)
+    else:
+        solid = _missing(task, options, frame, tile)
     mesh = terrain(surface, tile, solid, options.tolerance_of(task.level))
     if mesh is None:
         return TerrainResult(task.level, task.col, task.row, None, 0, {}, 1.0, 1, "", time.perf_counter() - began)
@@ -201,39 +205,6 @@ def _make(task: TerrainTask, options: TerrainOptions) -> TerrainResult:
     return TerrainResult(
         task.level, task.col, task.row, entry, count, {uri: len(data)}, mesh.void, mesh.stride, "", seconds
     )
-
-
-def _standing(task: TerrainTask, options: TerrainOptions, surface: Surface, tile: Block) -> Objects:
-    """Return the outlines that stand on the ground and touch the tile, plan coordinates."""
-    found: list[Objects] = []
-    for name in task.records:
-        with pq.ParquetFile(name) as file:
-            table = file.read(columns=["tile", "base_z", "geometry"])
-        here = np.flatnonzero(table["tile"].is_valid().to_numpy())
-        shapes = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)[here])
-        shapes = shapely.transform(shapes, lambda xy: _to_plan(xy, options, surface.frame))
-        bounds = shapely.bounds(shapes)
-        box = tile.box
-        near = (bounds[:, 0] <= box[2]) & (bounds[:, 2] >= box[0]) & (bounds[:, 1] <= box[3]) & (bounds[:, 3] >= box[1])
-        shapes, base = shapes[near], table["base_z"].to_numpy(zero_copy_only=False)[here][near]
-        found.append(shapes[_stand(shapes, base, surface)])
-    return np.concatenate([np.empty(0, dtype=object), *found])
-
-
-def _to_plan(xy: Float64, options: TerrainOptions, frame: PlanFrame) -> Float64:
-    if options.crs == frame.crs:
-        return frame.to_plan(xy)
-    return frame.to_plan(np.stack(transformer(options.crs, frame.crs).transform(xy[:, 0], xy[:, 1])[:2], axis=1))
-
-
-def _stand(shapes: Objects, base: Float64, surface: Surface) -> Bool:
-    """Say which outlines have walls that start at or below the ground: a matter of each outline alone."""
-    coords, owner = shapely.get_coordinates(shapes, return_index=True)
-    ground = surface.heights(coords)
-    low = np.full(len(shapes), np.inf)
-    np.minimum.at(low, owner, np.where(np.isnan(ground), np.inf, ground))
-    stands: Bool = base <= low + STANDS_M
-    return stands
 
 
 def _missing(task: TerrainTask, options: TerrainOptions, frame: PlanFrame, tile: Block) -> Objects:

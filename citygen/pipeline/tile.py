@@ -22,16 +22,15 @@ from citygen.catalogue.records import Built, Facts, to_table
 from citygen.facade.colours import colours
 from citygen.formats.base import FORMATS, write_whole
 from citygen.geom.geodesy import north_on_grid
-from citygen.ground.under import ground_under
 from citygen.model.attributes import Attributes
 from citygen.model.meshes import Meshes, take
-from citygen.model.rings import Rings
 from citygen.model.scene import TileEntry
 from citygen.outcome import Finding, verdicts
 from citygen.pipeline.describe import describe
 from citygen.pipeline.estimates import estimates_of
 from citygen.pipeline.features import add_features
 from citygen.pipeline.folder import writing
+from citygen.pipeline.footing import Footing, above_ground, dug, footing
 from citygen.pipeline.guests import beside, renumbered, without
 from citygen.pipeline.options import TileOptions
 from citygen.pipeline.overhangs import Overhang, overhanging_solids
@@ -150,7 +149,7 @@ class _Made:
 
     standing: Standing
     attributes: Attributes
-    datum: Float64
+    ground: Footing
     plan: RoofPlan
     shaped: Shaped
     findings: list[Finding]
@@ -174,20 +173,22 @@ def _make(tile: _Tile, failed: Bool, clock: _Clock) -> _Made:
     findings += found
     standing = replace(standing, gone=standing.gone | twins)
     clock.lap("attributes")
-    datum, lowest, found = _ground(footprints, standing.group, options)
+    ground, found = footing(rows, footprints, standing.group, options)
     findings += found
     clock.lap("ground")
-    build = np.isfinite(datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0) & ~twins
+    build = np.isfinite(ground.datum) & (np.bincount(footprints.row, minlength=len(uid)) > 0) & ~twins
     north = _north(attributes, footprints, options.crs)
     plan, found = plan_roofs(
         attributes,
         footprints.rings,
         footprints.row,
-        (datum, lowest),
+        (ground.datum, ground.foot),
         north,
         lines=drawn.lines,
         segments=options.roof_segments,
     )
+    findings += found
+    plan, found = above_ground(plan, attributes, ground, build, platforms=options.platform_slope is not None)
     findings += found
     is_part = rows["@is_part"].to_numpy()
     if is_part.any():
@@ -196,7 +197,7 @@ def _make(tile: _Tile, failed: Bool, clock: _Clock) -> _Made:
     shaped, found = _shape(footprints, plan, build, attributes, options)
     findings += found
     clock.lap("solids")
-    return _Made(standing, attributes, datum, plan, shaped, findings)
+    return _Made(standing, attributes, ground, plan, shaped, findings)
 
 
 def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clock: _Clock) -> TileResult:
@@ -212,8 +213,12 @@ def _result(tile: _Tile, raw: Objects, made: _Made, findings: list[Finding], clo
     clock.lap("features")
     findings = [only(f, ~made.standing.gone) for f in findings + made.findings + found]
     outcome, reasons, details = verdicts(len(ids), findings)
-    built = describe(footprints, attributes, made.plan, (shaped, features), made.datum)
+    built = describe(footprints, attributes, made.plan, (shaped, features), made.ground)
     built.numbers["shared_wall_area_m2"] = walls.shared_m2
+    stands = built.present & tile.own & (made.plan.base_z <= made.ground.low)
+    built.numbers["cut_m3"], built.numbers["fill_m3"] = dug(
+        footprints, made.ground, made.standing.group, stands, options
+    )
     outlines = np.where(shapely.is_missing(footprints.geometry), raw, footprints.geometry)
     owners = owners_of(rows["@uid"].to_numpy(), rows["@part_of"].to_numpy(), ids)
     verdict = (outcome, reasons, details)
@@ -236,34 +241,6 @@ def _extent(geometry: Objects) -> tuple[float, float, float, float] | None:
         return None
     west, south, east, north = shapely.total_bounds(geometry).tolist()
     return west, south, east, north
-
-
-def _ground(footprints: Footprints, group: Int64, options: TileOptions) -> tuple[Float64, Float64, list[Finding]]:
-    """Return each row's datum, shared by an outline and its parts, and the lowest ground under it."""
-    n = len(group)
-    if options.dem is None:
-        level = np.full(n, options.ground_z, dtype=float)
-        return level, level, []
-    polygon = np.repeat(np.arange(len(footprints.rings)), np.diff(footprints.rings.vertex_offsets))
-    rings = footprints.rings
-    world = Rings(rings.coords + footprints.origins[footprints.row][polygon], rings.ring_offsets, rings.polygon_offsets)
-    heights, found = ground_under(options.dem, world, options.crs, default_z=options.ground_z)
-    findings = [_by_row(f, footprints.row) for f in found]
-    low = np.full(n, np.inf)
-    np.minimum.at(low, footprints.row, np.where(np.isfinite(heights.low), heights.low, np.inf))
-    owners, member = np.unique(group, return_inverse=True)
-    datum = np.full(len(owners), np.inf)
-    np.minimum.at(datum, member, low)
-    datum = datum[member]
-    shared = np.isfinite(datum) & ~np.isfinite(low)
-    findings = [only(f, ~shared) if f.code == "ground_missing" else f for f in findings]
-    datum[~np.isfinite(datum)] = np.nan
-    return datum, np.where(np.isfinite(low), low, datum), findings
-
-
-def _by_row(finding: Finding, row: Int64) -> Finding:
-    """Turn a finding about polygons into one about rows."""
-    return Finding(row[finding.rows], finding.code, finding.details)
 
 
 def _north(attributes: Attributes, footprints: Footprints, crs: str) -> Float64:
@@ -319,6 +296,8 @@ def _write(
         "height_sigma_m": built.numbers["height_sigma_m"][rows],
         "roof_shape": built.words["roof_shape"][rows],
         "outcome": outcome[rows],
+        "ground_min": built.numbers["ground_min"][rows],
+        "ground_max": built.numbers["ground_max"][rows],
     }
     scene, region = make_scene(meshes, paint, table, rows, (task.col, task.row), options)
     scene = replace(scene, is_open=options.party_walls == "drop")

@@ -34,6 +34,9 @@ _PREFIXES = {
     "height_": "height",
     "eave_": "height",
     "ground_": "ground",
+    "entrance_": "ground",
+    "buried": "height",
+    "raised_": "height",
     "roof_": "roof",
     "overhang_": "roof",
     "dormers_": "roof",
@@ -41,6 +44,12 @@ _PREFIXES = {
     "features_": "roof",
 }
 """Start of a reason code to the step in which it arises; all others belong to the solid."""
+_DATUMS = {
+    "lowest": "the lowest ground under its building",
+    "mean": "the mean ground under its building",
+    "highest": "the highest ground under its building",
+    "entrance": "the ground at its building's entrance, or the mean where none is known",
+}
 _UNITS = {"length": " m", "angle": "°", "bearing": "°"}
 
 
@@ -230,8 +239,13 @@ def _ground(account: Account) -> list[str]:
     if row["ground_z"] is None:
         return []
     where = ", ".join(Path(path).name for path in options["dem"]) or "level ground"
-    low = f"It stands on {row['ground_z']:.2f} m, the lowest ground under its outline ({where})"
-    said = f"{low}; its walls start at {row['base_z']:.2f} m."
+    datum = f"It stands on {row['ground_z']:.2f} m, {_DATUMS[options.get('datum', 'lowest')]} ({where})"
+    said = f"{datum}; its walls start at {row['base_z']:.2f} m."
+    if row.get("ground_slope_deg") is not None:
+        low, high = row["ground_min"], row["ground_max"]
+        said += f" Under its outline the ground lies at {low:.2f} to {high:.2f} m, a slope of {row['ground_slope_deg']:.1f}°."
+    if row.get("cut_m3") is not None:
+        said += f" Its platform takes {row['cut_m3']:.0f} m³ off and {row['fill_m3']:.0f} m³ on."
     vertical = account.report["vertical"]
     return [said + (f" In the tiles {vertical['assumed']}." if vertical["known"] else "")]
 
