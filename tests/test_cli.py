@@ -139,9 +139,11 @@ def test_exit_codes_of_a_finished_run(call: object) -> None:
     frame.to_parquet("bad.parquet")
     code, out, err = call("build", "--buildings", "good.parquet", "--ground-z", "0", "-o", "good")
     assert (code, "4 footprints: 4 ok, 0 degraded, 0 rejected" in out) == (0, True), err
+    assert "citygen explain" not in out
     code, out, _ = call("build", "--buildings", "bad.parquet", "--ground-z", "0", "-o", "out")
     assert code == 3
     assert "geometry_empty" in out
+    assert "why: citygen explain out ID" in out
     assert call("build", "--buildings", "bad.parquet", "--ground-z", "0", "-o", "out", "--allow-rejected")[0] == 0
     code, out, err = call("build", "--buildings", "bad.parquet", "--ground-z", "0", "-o", "out", "--json", "-q")
     assert (code, err) == (3, "")

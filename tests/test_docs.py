@@ -108,10 +108,11 @@ def test_the_readme_lists_every_column_once() -> None:
 
 
 def test_the_readme_lists_what_height_from_can_be() -> None:
+    from citygen.attributes.read import FROM_OUTLINE
     from citygen.attributes.rule import rules_in_order
 
     (line,) = [line for line in README.splitlines() if line.startswith("| `height_m`, `height_from`")]
-    assert re.findall(r"`(\w+)`", line.split("|")[2]) == [rule.name for rule in rules_in_order()]
+    assert re.findall(r"`(\w+)`", line.split("|")[2]) == [*(rule.name for rule in rules_in_order()), FROM_OUTLINE]
 
 
 def test_the_floors_in_the_architecture_are_those_that_are_checked() -> None:

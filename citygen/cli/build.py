@@ -248,13 +248,16 @@ def summary(report: dict[str, Any], out: str, *, preview: bool) -> str:
         f"{report['footprints']} footprints: {counts['ok']} ok, {counts['degraded']} degraded, {counts['rejected']} rejected"
     ]
     lines += [f"  {entry['count']:>7}  {code}: {entry['meaning']}" for code, entry in report["reasons"].items()]
+    if counts["degraded"] or counts["rejected"]:
+        lines.append(f"which: the columns id and reasons of buildings.parquet; why: citygen explain {out} ID")
     heights = ", ".join(f"{n} {name}" for name, n in report["heights_from"].items())
     lines.append(f"heights from: {heights or 'none'}")
     lines += height_model(report["heights"])
     lines.append(f"roofs: {', '.join(f'{n} {name}' for name, n in report['roofs'].items()) or 'none'}")
     size = report["tile_bytes"] / 1e6
     lines.append(
-        f"{report['tiles']} tiles, {report['triangles']} triangles, {size:.1f} MB in {report['seconds'].get('total', 0):.1f} s"
+        f"{report['tiles']} tile{'' if report['tiles'] == 1 else 's'}, {report['triangles']} triangles, {size:.1f} MB "
+        f"in {report['seconds'].get('total', 0):.1f} s"
     )
     lines.append(f"vertical: {report['vertical']['assumed']}")
     lines += [f"data: {each['name']}, {each['attribution']}" for each in report["open_data"] if "attribution" in each]
