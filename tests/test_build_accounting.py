@@ -83,6 +83,24 @@ def test_a_source_without_rows_is_said_to_be_empty(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_an_id_that_another_source_has_is_no_fault_of_the_row(tmp_path: Path) -> None:
+    for k, name in enumerate(("first", "second")):
+        frame = plots(3)
+        frame["id"] = ["a", "b", "b"] if k else ["a", "b", "c"]
+        frame.geometry = frame.translate(xoff=500 * k)
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    sources = [str(tmp_path / f"{name}.parquet") for name in ("first", "second")]
+    build(tmp_path / "out", buildings=sources, ground_z=0, id_column="id", default_height=6)
+    found = accounted(tmp_path / "out")
+    told = {name: (row["outcome"], [code for code in row["reasons"] if "id" in code]) for name, row in found.items()}
+    assert told == {
+        **dict.fromkeys("abc", ("ok", [])),
+        "a#2": ("ok", ["id_of_other_source"]),
+        "b#2": ("ok", ["id_of_other_source"]),
+        "b#3": ("degraded", ["duplicate_id"]),
+    }
+
+
 def test_ids_are_made_unique_and_never_taken_from_another_row(tmp_path: Path) -> None:
     frame = plots(9)
     frame["id"] = ["a", "a", "a#2", "b", "b", "b", "b#2", "c", "a"]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from citygen.arraytypes import AnyArray, Int64
 from citygen.pipeline.folder import writing
-from citygen.pipeline.placing import Placed
+from citygen.pipeline.placing import SOURCE_STRIDE, Placed
 from citygen.pipeline.slots import OUTLINES, Filed, Kind, boxes_in_cm
 
 RENAMED = "renamed.arrow"
@@ -111,7 +111,7 @@ class Dealer:
 
     def write_renamed(self) -> dict[int, str]:
         """Give new ids to rows whose id an earlier row has: rows aside at once, the others when their tile is read."""
-        new = _duplicates(self.ids)
+        new, elsewhere = _duplicates(self.ids)
         if not new:
             return new
         for k, aside in enumerate(self.unplaced):
@@ -119,27 +119,34 @@ class Dealer:
             named = [new.get(uid, name) for uid, name in known]
             self.unplaced[k] = aside.set_column(1, "@id", pa.array(named, pa.string()))
         uid = sorted(new)
-        table = pa.table({"uid": pa.array(uid, pa.int64()), "id": pa.array([new[u] for u in uid], pa.string())})
+        columns = {"uid": pa.array(uid, pa.int64()), "id": pa.array([new[u] for u in uid], pa.string())}
+        table = pa.table({**columns, "elsewhere": pa.array([u in elsewhere for u in uid], pa.bool_())})
         path = self.folder / RENAMED
         with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
             file.write_table(table)
         return new
 
 
-def _duplicates(ids: list[pa.Table]) -> dict[int, str]:
-    """Return new ids of rows whose id an earlier row has: ``id#2``, ``id#3``, in the order of reading, none of them taken."""
+def _duplicates(ids: list[pa.Table]) -> tuple[dict[int, str], set[int]]:
+    """
+    Return new ids of rows whose id an earlier row has, and those of them that only rows of other sources have.
+
+    New ids are ``id#2``, ``id#3``, in the order of reading, none of them taken.
+    """
     if not ids:
-        return {}
+        return {}, set()
     table = pa.concat_tables(ids)
     counts = pc.value_counts(table["@id"])
     many = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     if len(many) == 0:
-        return {}
+        return {}, set()
     again = table.filter(pc.is_in(table["@id"], value_set=many))
     hashed = pc.match_substring(table["@id"], "#")
     taken = set(table["@id"].filter(hashed).to_pylist())
     seen: dict[str, int] = {}
     renamed: dict[int, str] = {}
+    within: set[tuple[int, str]] = set()
+    elsewhere: set[int] = set()
     for uid, name in sorted(zip(again["@uid"].to_pylist(), again["@id"].to_pylist(), strict=True)):
         number = seen.get(name, 0) + 1
         while number > 1 and f"{name}#{number}" in taken:
@@ -148,4 +155,7 @@ def _duplicates(ids: list[pa.Table]) -> dict[int, str]:
         if number > 1:
             renamed[uid] = f"{name}#{number}"
             taken.add(renamed[uid])
-    return renamed
+            if (uid // SOURCE_STRIDE, name) not in within:
+                elsewhere.add(uid)
+        within.add((uid // SOURCE_STRIDE, name))
+    return renamed, elsewhere

@@ -13,6 +13,9 @@ from citygen.pipeline.dealing import RENAMED
 
 CLOSED = reason("ring_closed", "degraded", "A ring of the outline was not closed; it was closed.")
 DUPLICATE = reason("duplicate_id", "degraded", "An earlier footprint has the same id; this one got a new one.")
+OTHER_SOURCE = reason(
+    "id_of_other_source", "ok", "A footprint of an earlier source has the same id; this one got a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def _with_new_ids(rows: pa.Table, task: TileTask) -> pa.Table:
     """Replace the ids that earlier rows have, and keep the old ones beside."""
     path = Path(task.plan_folder) / RENAMED
     if not path.exists():
-        return rows.append_column("@was", pa.nulls(len(rows), pa.string()))
+        rows = rows.append_column("@was", pa.nulls(len(rows), pa.string()))
+        return rows.append_column("@elsewhere", pa.array(np.zeros(len(rows), dtype=bool)))
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_file(source).read_all()
         uid, known = rows["@uid"].to_numpy(), table["uid"].to_numpy()
@@ -103,7 +107,9 @@ def _with_new_ids(rows: pa.Table, task: TileTask) -> pa.Table:
         again = pa.array(known[at] == uid)
         new = pc.if_else(again, table["id"].take(pa.array(at)), rows["@id"])
         was = pc.if_else(again, rows["@id"], pa.scalar(None, pa.string()))
-    return rows.set_column(rows.column_names.index("@id"), "@id", new).append_column("@was", was)
+        elsewhere = pc.and_(again, table["elsewhere"].take(pa.array(at)))
+    rows = rows.set_column(rows.column_names.index("@id"), "@id", new)
+    return rows.append_column("@was", was).append_column("@elsewhere", elsewhere)
 
 
 def identity(rows: pa.Table) -> tuple[Objects, list[Finding]]:
@@ -120,11 +126,14 @@ def identity(rows: pa.Table) -> tuple[Objects, list[Finding]]:
     ids : (n,) object of str
         Unique in the run.
     findings : list of Finding
-        ``duplicate_id``, with the source's id; ``ring_closed``.
+        ``duplicate_id`` or ``id_of_other_source``, with the source's id; ``ring_closed``.
     """
     ids: Objects = np.array(rows["@id"].to_pylist(), dtype=object)
-    index = np.flatnonzero(rows["@was"].is_valid().to_numpy())
-    findings = [Finding(index, DUPLICATE, rows["@was"].take(pa.array(index)).to_pylist())]
+    again, elsewhere = rows["@was"].is_valid().to_numpy(), rows["@elsewhere"].to_numpy()
+    findings = []
+    for code, which in ((DUPLICATE, again & ~elsewhere), (OTHER_SOURCE, again & elsewhere)):
+        index = np.flatnonzero(which)
+        findings.append(Finding(index, code, rows["@was"].take(pa.array(index)).to_pylist()))
     if "@closed" in rows.column_names:
         closed = pc.fill_null(rows["@closed"], fill_value=False).to_numpy()
         findings.append(Finding(np.flatnonzero(closed), CLOSED))

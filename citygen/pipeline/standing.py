@@ -23,9 +23,9 @@ from citygen.pipeline.covering import COVERED_BY, FILE
 from citygen.pipeline.guests import chosen, groups
 from citygen.pipeline.placing import SOURCE_STRIDE
 from citygen.pipeline.rooflines import KEPT
-from citygen.pipeline.rows import DUPLICATE, TileTask
+from citygen.pipeline.rows import DUPLICATE, OTHER_SOURCE, TileTask
 
-_ALWAYS = frozenset({REPLACED, COVERED_BY, twice.DUPLICATE, DUPLICATE, *KEPT})
+_ALWAYS = frozenset({REPLACED, COVERED_BY, twice.DUPLICATE, DUPLICATE, OTHER_SOURCE, *KEPT})
 """What is said of rows that are not built too."""
 _ALIKE = 0.5
 """Share of the union of two outlines from which they are one building, whose sources say different things of it."""

@@ -22,7 +22,7 @@ from citygen.errors import InputError
 from citygen.outcome import known_reasons
 from citygen.pipeline.explain.reread import RawRow, reread
 from citygen.pipeline.explain.steps import Account, steps_of
-from citygen.pipeline.rows import DUPLICATE
+from citygen.pipeline.rows import DUPLICATE, OTHER_SOURCE
 from citygen.roofs.base import FAMILIES, ROOFS
 
 _MANY = 20_000
@@ -86,7 +86,9 @@ def explain_row(out: Path, feature_id: str) -> dict[str, Any]:
 
 def _source_id(out: Path, feature_id: str, reasons: list[dict[str, Any]]) -> str:
     """Return the id that a row has in its source; one that was rejected before it had a tile is renamed without a reason."""
-    told = next((reason["detail"] for reason in reasons if reason["code"] == DUPLICATE and reason["detail"]), "")
+    told = next(
+        (reason["detail"] for reason in reasons if reason["code"] in {DUPLICATE, OTHER_SOURCE} and reason["detail"]), ""
+    )
     first, sign, number = feature_id.rpartition("#")
     if told or not (sign and number.isdigit() and [r for r in reasons if r["outcome"] == "rejected"]):
         return told or feature_id
