@@ -99,9 +99,10 @@ class Dealer:
         group = None if belongs is None else belongs[1][rows]
         filed = Filed(path.name, kind, own, keys[starts], sizes, boxes_in_cm(placed.box[rows]), uid, group)
         self.filed.append(filed)
+        whole = out.combine_chunks().to_batches()[0]
         with writing(path), pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, out.schema) as file:
             for a, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-                file.write_batch(out.slice(a, size).combine_chunks().to_batches()[0])
+                file.write_batch(whole.slice(a, size))
         if not own:
             return
         self.ids.append(out.select(["@uid", "@id"]))

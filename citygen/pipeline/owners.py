@@ -20,6 +20,7 @@ from citygen.attributes.parts import PartMarks
 from citygen.buildings.belonging import WITHIN, owners, sound, stacks
 from citygen.geom.tolerances import LINE_SNAP_M
 from citygen.pipeline.dealing import Dealer
+from citygen.pipeline.marked import Nearby
 from citygen.pipeline.placing import SOURCE_STRIDE, Placed
 from citygen.pipeline.slots import LINES, OUTLINES, PARTS, Filed, Kind
 
@@ -147,10 +148,10 @@ def _containing(dealer: Dealer, geometry: Objects, uid: Int64, rows: Int64, leas
         return home
     shapes = geometry[rows]
     area = shapely.area(shapes)
-    tree = shapely.STRtree(shapes)
+    tree, nearby = shapely.STRtree(shapes), Nearby(shapely.bounds(shapes))
     found: list[tuple[Int64, Float64, Float64, Int64]] = []
     for filed, table in _columns(dealer, ["@geometry"], OUTLINES):
-        near = _near(filed, tree, 0.0)
+        near = _near(filed, tree, nearby, 0.0)
         outlines = sound(shapely.from_wkb(table["@geometry"].take(pa.array(near)).to_numpy(zero_copy_only=False)))
         outline, part = tree.query(outlines, predicate="intersects")
         met = shapely.intersection(shapes[part], outlines[outline])
@@ -263,10 +264,10 @@ def _under(dealer: Dealer, points: Objects) -> tuple[_Home, Int64]:
     """
     home, group = _nowhere(len(points)), np.full(len(points), -1, dtype=np.int64)
     best: list[tuple[bool, bool, float, int]] = [(True, True, np.inf, -1)] * len(points)
-    tree = shapely.STRtree(points)
+    tree, nearby = shapely.STRtree(points), Nearby(shapely.bounds(points))
     for kind in (OUTLINES, PARTS):
         for filed, table in _columns(dealer, ["@geometry", "@is_part"], kind):
-            near = _near(filed, tree, LINE_SNAP_M)
+            near = _near(filed, tree, nearby, LINE_SNAP_M)
             shapes = shapely.from_wkb(table["@geometry"].take(pa.array(near)).to_numpy(zero_copy_only=False))
             whole = ~table["@is_part"].to_numpy()[near]
             outline, line = tree.query(shapes, predicate="dwithin", distance=LINE_SNAP_M)
@@ -309,10 +310,12 @@ def _homes_of(dealer: Dealer, wanted: Int64) -> _Home:
     return home
 
 
-def _near(filed: Filed, tree: Any, reach_m: float) -> Int64:
+def _near(filed: Filed, tree: Any, nearby: Nearby, reach_m: float) -> Int64:
     """Return the rows of a file whose extent meets that of something in a tree."""
     box = filed.box / 100.0 + np.array([-reach_m, -reach_m, reach_m, reach_m])
-    return np.unique(tree.query(shapely.box(*box.T))[0])
+    index = np.flatnonzero(nearby.maybe(box))
+    found: Int64 = index[np.unique(tree.query(shapely.box(*box[index].T))[0])]
+    return found
 
 
 def _columns(dealer: Dealer, names: list[str], kind: Kind) -> Iterator[tuple[Filed, pa.Table]]:
