@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from builds import accounted, assert_same, build, rows, same_rows
+from citygen.buildings.duplicates import OVERLAP_M2, find_overlaps
 from citygen.validation.output import check_output
 
 X, Y = 500_000.0, 5_150_000.0
@@ -46,6 +47,18 @@ def built(found: dict[str, dict[str, Any]]) -> set[str]:
 
 def said(row: dict[str, Any], code: str) -> str:
     return str(row["details"][row["reasons"].index(code)])
+
+
+@pytest.mark.parametrize("copies", [0, 60])
+def test_pairs_are_those_of_the_obvious_way(copies: int) -> None:
+    corner = np.random.default_rng(1).uniform(0, 60, (60, 2))
+    shapes = [shapely.box(x, y, x + 8, y + 8) for x, y in corner] + [shapely.box(5, 5, 40, 30)] * copies
+    found = find_overlaps(np.array(shapes, dtype=object), np.arange(len(shapes)))
+    told = {(int(a), int(b)): shared for a, b, shared in zip(found.one, found.other, found.shared_m2, strict=True)}
+    every = {(a, b): shapes[a].intersection(shapes[b]).area for b in range(len(shapes)) for a in range(b)}
+    real = {pair: shared for pair, shared in every.items() if shared > OVERLAP_M2}
+    assert set(real) <= set(told)
+    assert told == pytest.approx({pair: every[pair] for pair in told})
 
 
 def test_the_same_outline_twice(tmp_path: Path) -> None:

@@ -79,10 +79,22 @@ def find_overlaps(geometry: Objects, rows: Int64, *, least_m2: float = OVERLAP_M
     box = shapely.bounds(shapes)
     width = np.minimum(box[one, 2:], box[other, 2:]) - np.maximum(box[one, :2], box[other, :2])
     some = np.flatnonzero(width.prod(axis=1) > least_m2)
-    crossing = shapely.relate_pattern(shapes[one[some]], shapes[other[some]], "T********")
-    some = some[crossing]
-    shared = shapely.area(shapely.intersection(shapes[one[some]], shapes[other[some]]))
-    return Overlaps(rows[one[some]], rows[other[some]], shared)
+    one, other = one[some], other[some]
+    shared = shapely.area(shapes)[one]
+    label = _labels(shapes) if len(one) > len(rows) else np.arange(len(rows))
+    unlike = np.flatnonzero(label[one] != label[other])
+    crossing = shapely.relate_pattern(shapes[one[unlike]], shapes[other[unlike]], "T********")
+    apart, meets = unlike[~crossing], unlike[crossing]
+    shared[apart] = 0.0
+    shared[meets] = shapely.area(shapely.intersection(shapes[one[meets]], shapes[other[meets]]))
+    keep = np.setdiff1d(np.arange(len(one)), apart, assume_unique=True)
+    return Overlaps(rows[one[keep]], rows[other[keep]], shared[keep])
+
+
+def _labels(shapes: Objects) -> Int64:
+    """Return a number for each outline, the same for the same bytes: a heap of copies needs no overlay."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(wkb, len(numbers)) for wkb in shapely.to_wkb(shapes).tolist()], dtype=np.int64)
 
 
 def duplicates(overlaps: Overlaps, geometry: Objects, source: Int64, rank: tuple[Int64, Int64]) -> tuple[Int64, Int64]:
