@@ -46,3 +46,14 @@ def test_nothing_to_find_and_nothing_to_ask():
     one = np.zeros((1, 2)), np.zeros(1, dtype=np.int64)
     assert k_nearest((none, group), one, np.array([-1]), k=2, reach=1.0)[0].tolist() == [[-1, -1]]
     assert k_nearest(one, (none, group), group, k=2, reach=1.0)[0].shape == (0, 2)
+
+
+def test_many_queries_are_answered_like_few() -> None:
+    rng = np.random.default_rng(5)
+    xy, group = rng.uniform(0, 3000, (9000, 2)), rng.integers(0, 3, 9000)
+    own = np.arange(9000)
+    many = k_nearest((xy, group), (xy, group), own, k=4, reach=200.0)
+    pieces = [slice(a, a + 1000) for a in range(0, 9000, 1000)]
+    few = [k_nearest((xy, group), (xy[p], group[p]), own[p], k=4, reach=200.0) for p in pieces]
+    assert np.array_equal(many[0], np.concatenate([index for index, _ in few]))
+    assert np.array_equal(many[1], np.concatenate([distance for _, distance in few]))

@@ -1,5 +1,9 @@
 """Points of several groups to the nearest points of each one's own group, within a reach (Numba kernel over a grid)."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numpy as np
 from numba import njit
 
@@ -7,6 +11,8 @@ from citygen.arraytypes import AnyArray, Float64, Int64
 
 _CELLS = 64
 """Cells that a reach is long: dense towns have a point or two in one, and the search doubles its ring from there."""
+_QUERIES_A_THREAD = 2048
+"""Fewer are not worth a thread."""
 MOST_LOOKED_AT = 4096
 """Points that one search looks at in one ring; a heap of thousands within some metres says no more than its first ones."""
 
@@ -118,7 +124,16 @@ def k_nearest(
     ncols, nrows = int(col.max()) + 1, int(row.max()) + 1
     key = (group * nrows + row) * ncols + col
     order: AnyArray = np.argsort(key, kind="stable")
-    index, distance = _all(
-        np.ascontiguousarray(xy[order]), order, key[order], (cell, west, south, ncols, nrows), wanted, own, k, reach
-    )
-    return index, distance
+    sorted_xy, sorted_keys, grid = np.ascontiguousarray(xy[order]), key[order], (cell, west, south, ncols, nrows)
+
+    def search(part: slice) -> tuple[Int64, Float64]:
+        found: tuple[Int64, Float64] = _all(sorted_xy, order, sorted_keys, grid, wanted[part], own[part], k, reach)
+        return found
+
+    count = min(os.cpu_count() or 1, len(wanted) // _QUERIES_A_THREAD)
+    if count < 2:
+        return search(slice(None))
+    edges = np.linspace(0, len(wanted), count + 1).astype(int).tolist()
+    with ThreadPoolExecutor(count) as threads:  # each query is answered by itself: the same in any number of threads
+        parts = list(threads.map(search, (slice(a, b) for a, b in pairwise(edges))))
+    return np.concatenate([index for index, _ in parts]), np.concatenate([distance for _, distance in parts])
