@@ -1,6 +1,9 @@
 """Fixtures for all tests: the folder of real and nasty data, and what the machine runs, printed in the header."""
 
 import os
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,32 @@ def sample_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sample") / "out"
     sample(out)
     return out
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[int]]]:
+    """Listen on the loopback and count who comes."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    server.settimeout(0.05)
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            try:
+                server.accept()[0].close()
+                seen.append(1)
+            except TimeoutError:
+                continue
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"127.0.0.1:{server.getsockname()[1]}", seen
+    stop.set()
+    thread.join()
+    server.close()
 
 
 def pytest_report_header() -> list[str]:

@@ -4,12 +4,9 @@ import gzip
 import io
 import json
 import pickle
-import socket
 import sys
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -97,32 +94,9 @@ class Trap:
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Iterator[Trap]:
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen()
-    server.settimeout(0.05)
-    seen: list[int] = []
-    stop = threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            try:
-                server.accept()[0].close()
-                seen.append(1)
-            except TimeoutError:
-                continue
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield (
-        Trap(tmp_path / "scratch", f"127.0.0.1:{server.getsockname()[1]}", seen)
-        if (tmp_path / "scratch").mkdir() is None
-        else None
-    )
-    stop.set()
-    thread.join()
-    server.close()
+def trap(tmp_path: Path, listener: tuple[str, list[int]]) -> Trap:
+    (tmp_path / "scratch").mkdir()
+    return Trap(tmp_path / "scratch", *listener)
 
 
 def houses(trap: Trap, n: int = 3) -> str:

@@ -4,11 +4,8 @@ import json
 import os
 import random
 import shutil
-import socket
 import sqlite3
 import struct
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import geopandas as gpd
@@ -66,32 +63,6 @@ def rows_or_message(path: Path) -> tuple[pa.Table | None, str]:
         return read(path), ""
     except InputError as error:
         return None, str(error)
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[int]]]:
-    """Listen on the loopback and count who comes."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen()
-    server.settimeout(0.05)
-    seen: list[int] = []
-    stop = threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            try:
-                server.accept()[0].close()
-                seen.append(1)
-            except TimeoutError:
-                continue
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield f"127.0.0.1:{server.getsockname()[1]}", seen
-    stop.set()
-    thread.join()
-    server.close()
 
 
 def test_the_listener_counts(listener: tuple[str, list[int]]) -> None:

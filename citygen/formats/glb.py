@@ -5,8 +5,6 @@ One mesh, one primitive, indexed, flat normals, linear vertex colours, a feature
 row a building. Axes: glTF's y is up, so east, north, up become x, -z, y. Every buffer view starts on 8 bytes.
 """
 
-import json
-import struct
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -15,7 +13,20 @@ import numpy as np
 
 from citygen.arraytypes import AnyArray
 from citygen.formats.base import FORMATS, TileFormat
-from citygen.formats.gltf import ARRAY, ELEMENTS, FLOAT, LINEAR, UBYTE, UINT, USHORT, Buffer, container, unit, y_up
+from citygen.formats.gltf import (
+    ARRAY,
+    ELEMENTS,
+    FLOAT,
+    LINEAR,
+    UBYTE,
+    UINT,
+    USHORT,
+    Buffer,
+    container,
+    opened,
+    unit,
+    y_up,
+)
 from citygen.model.scene import Scene
 from citygen.version import __version__
 
@@ -163,11 +174,7 @@ def decode(data: bytes) -> Scene:
     ValueError
         When it is not such a file.
     """
-    if data[:4] != b"glTF" or len(data) < 28:
-        raise ValueError("not a GLB file")
-    size = struct.unpack_from("<I", data, 12)[0]
-    document = json.loads(data[20 : 20 + size])
-    start = 20 + size + 8
+    document, start = opened(data)
 
     def view(index: int, dtype: str) -> AnyArray:
         entry = document["bufferViews"][index]

@@ -56,3 +56,25 @@ def container(document: dict[str, Any], binary: bytes) -> bytes:
     return b"".join(
         [head, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary]
     )
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], int]:
+    """
+    Open a container that :func:`container` wrote.
+
+    Returns
+    -------
+    document : dict
+        The JSON.
+    start : int
+        Where the binary's content starts in ``data``.
+
+    Raises
+    ------
+    ValueError
+        When it is no GLB.
+    """
+    if data[:4] != b"glTF" or len(data) < 28:
+        raise ValueError("not a GLB file")
+    size = struct.unpack_from("<I", data, 12)[0]
+    return json.loads(data[20 : 20 + size]), 20 + size + 8

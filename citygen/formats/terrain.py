@@ -5,15 +5,26 @@ Smooth normals, texture coordinates, linear vertex colours or a picture laid ove
 ``extras``: it hides what shows between two levels of detail, and is no part of the surface. Axes as in ``glb``.
 """
 
-import json
-import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from citygen.arraytypes import AnyArray, Float64, Int64, UInt8
-from citygen.formats.gltf import ARRAY, ELEMENTS, FLOAT, LINEAR, UBYTE, UINT, USHORT, Buffer, container, unit, y_up
+from citygen.formats.gltf import (
+    ARRAY,
+    ELEMENTS,
+    FLOAT,
+    LINEAR,
+    UBYTE,
+    UINT,
+    USHORT,
+    Buffer,
+    container,
+    opened,
+    unit,
+    y_up,
+)
 from citygen.model.scene import GroundScene
 from citygen.version import __version__
 
@@ -173,11 +184,7 @@ def decode_terrain(data: bytes) -> GroundSurface:
     ValueError
         When it is not such a file.
     """
-    if data[:4] != b"glTF" or len(data) < 28:
-        raise ValueError("not a GLB file")
-    size = struct.unpack_from("<I", data, 12)[0]
-    document = json.loads(data[20 : 20 + size])
-    start = 20 + size + 8
+    document, start = opened(data)
 
     def view(index: int) -> bytes:
         entry = document["bufferViews"][index]

@@ -1,16 +1,16 @@
 """A remote file as a file object, in pages: each is fetched once, those that are announced together and in parallel."""
 
-import io
 from collections.abc import Iterable
 
 from citygen.remote.access import Access
 from citygen.remote.http import Span, get_spans
+from citygen.remote.seeking import RemoteFile
 
 PAGE = 1 << 15
 """Bytes. A request costs as much as some tens of kilobytes; the header of a tiled raster fits into one or two."""
 
 
-class PagedFile(io.RawIOBase):
+class PagedFile(RemoteFile):
     """
     A read-only view of a remote file.
 
@@ -25,35 +25,14 @@ class PagedFile(io.RawIOBase):
     """
 
     def __init__(self, url: str, size: int, access: Access) -> None:
-        super().__init__()
-        self.url = url
-        self.size = size
-        self.access = access
+        super().__init__(url, size, access)
         self._pages: dict[int, bytes] = {}
-        self._at = 0
 
     def another(self) -> "PagedFile":
         """Return a second view of the same pages, with a position of its own."""
         view = PagedFile(self.url, self.size, self.access)
         view._pages = self._pages
         return view
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be read anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
-        return self._at
 
     def want(self, spans: Iterable[Span]) -> None:
         """Fetch the pages of some ranges that are not here."""

@@ -1,13 +1,13 @@
 """Some ranges of a remote file as a file object: what was fetched is served, what was not is fetched when it is asked for."""
 
-import io
 from bisect import bisect_right
 
 from citygen.remote.access import Access
 from citygen.remote.http import get
+from citygen.remote.seeking import RemoteFile
 
 
-class SparseFile(io.RawIOBase):
+class SparseFile(RemoteFile):
     """
     A read-only view of a remote file.
 
@@ -24,30 +24,9 @@ class SparseFile(io.RawIOBase):
     """
 
     def __init__(self, url: str, size: int, pieces: list[tuple[int, bytes]], access: Access) -> None:
-        super().__init__()
-        self.url = url
-        self.size = size
-        self.access = access
+        super().__init__(url, size, access)
         self._starts = [first for first, _ in pieces]
         self._pieces = pieces
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be read anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
-        return self._at
 
     def read(self, size: int | None = -1) -> bytes:
         """Read from the position."""
